@@ -1,0 +1,252 @@
+"""One batch: its keys, who waits for them, and how the source's result becomes their answers.
+
+Nothing in here does I/O, reads a clock or knows an event loop; the futures that it settles are
+whatever has `done`, `set_result` and `set_exception`. `dataloaders.dispatch` decides when a batch
+goes and who runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from contextvars import Context, copy_context
+from typing import Any, Final, NoReturn, Protocol
+
+from .errors import BatchResultError, KeyLoadError
+
+MISSING: Final = object()
+"""Stands for 'no answer yet' where None is an answer."""
+
+
+_UNORDERED_OR_TEXT = (str, bytes, set, frozenset)
+"""Iterables that are no list of values in key order."""
+
+
+class Settleable(Protocol):
+    """What a batch needs of a future."""
+
+    def done(self) -> bool:
+        """Whether it is settled or cancelled."""
+
+    def set_result(self, result: Any, /) -> None:  # noqa: ANN401 - any value may be loaded
+        """Settles it with a value."""
+
+    def set_exception(self, exception: Any, /) -> None:  # noqa: ANN401 - as asyncio types it
+        """Settles it with an error."""
+
+
+class Failure:
+    """An error that stands where a value would."""
+
+    __slots__ = ("_traceback", "error")
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self._traceback = error.__traceback__
+
+    def throw(self) -> NoReturn:
+        """Raises the error for one of its callers.
+
+        Each caller gets the traceback as it was, or it would grow by every caller before.
+        """
+        raise self.error.with_traceback(self._traceback)
+
+
+class Batch:
+    """Keys that go to the source together.
+
+    Attributes:
+        owner: Who may add waiters: the `Tick` or the `Turns` that collects it.
+        keys: Cache key to key, in the order of asking.
+        callers: Each waiting future with the cache key that it waits for.
+        groups: `load_many` calls that wait for keys in this batch.
+        hits: Futures whose answer is known already, or is another batch's, and which settle with
+            this batch so that what their callers load next is one batch again.
+        context: The context of who asked first.
+        other_contexts: The contexts of those who asked later, as far as they differ from it.
+        parents: The running batches whose functions asked for keys of this one.
+        forgotten: Cache keys that were cleared, or asked for anew, while the batch was under way.
+        begun: Whether it is, or was, under way.
+        aborted: Whether it ended because its runner did, by no fault of its other callers.
+        answers: Cache key to value or `Failure`; None until the batch is settled.
+    """
+
+    __slots__ = (
+        "aborted",
+        "answers",
+        "begun",
+        "callers",
+        "context",
+        "forgotten",
+        "groups",
+        "hits",
+        "keys",
+        "other_contexts",
+        "owner",
+        "parents",
+    )
+
+    def __init__(self, owner: object) -> None:
+        self.owner = owner
+        self.keys: dict[Hashable, Any] = {}
+        self.callers: list[tuple[Settleable, Hashable]] = []
+        self.groups: list[Group] = []
+        self.hits: list[tuple[Settleable, Hashable, Any]] = []
+        self.context = copy_context()
+        self.other_contexts: list[Context] = []
+        self.parents: tuple[Batch, ...] = ()
+        self.forgotten: set[Hashable] = set()
+        self.begun = False
+        self.aborted = False
+        self.answers: dict[Hashable, Any] | None = None
+
+    def asked_from(self, context: Context) -> None:
+        """Takes note of a caller's context."""
+        try:
+            # Copies of one context share their storage and compare at once.
+            same = context == self.context
+        except Exception:  # noqa: BLE001 - a value's own __eq__ may raise anything (an array's does)
+            same = False
+        if not same:
+            self.other_contexts.append(context)
+
+    def settle(self, answers: dict[Hashable, Any]) -> None:
+        """Gives every waiter its answer; `answers` has one for each of `keys`."""
+        self.answers = answers
+        for future, cache_key in self.callers:
+            if not future.done():  # its caller may have gone away
+                answer = answers[cache_key]
+                if type(answer) is Failure:
+                    future.set_exception(answer.error)
+                else:
+                    future.set_result(answer)
+        for group in self.groups:
+            group.batch_settled()
+        self.callers.clear()
+        self.groups.clear()
+        self.settle_hits()
+
+    def settle_hits(self) -> None:
+        """Answers the callers that were kept in step with this batch."""
+        for future, cache_key, answer in self.hits:
+            if type(answer) is not Batch:
+                settle_future(future, answer)
+            elif answer.answers is not None:
+                settle_future(future, answer.answers[cache_key])
+            else:
+                answer.join(future, cache_key)
+        self.hits.clear()
+
+    def join(self, future: Settleable, cache_key: Hashable) -> None:
+        """Has one more caller wait for a key of this batch."""
+        self.callers.append((future, cache_key))
+        self.asked_from(copy_context())
+
+    def waits_for(self, other: Batch) -> bool:
+        """Whether this batch cannot be answered before `other` is."""
+        if self.answers is not None:
+            return False
+        return other is self or any(parent.waits_for(other) for parent in self.parents)
+
+
+class Group:
+    """One `load_many` call: one future for all of its keys.
+
+    A future for each key and a gather over them would cost several times what loading them does.
+    """
+
+    __slots__ = ("answers", "awaited", "future", "return_exceptions", "unsettled")
+
+    def __init__(self, future: Settleable, *, return_exceptions: bool) -> None:
+        self.future = future
+        self.return_exceptions = return_exceptions
+        self.answers: list[Any] = []
+        self.awaited: list[tuple[int, Hashable, Batch]] = []
+        self.unsettled = 0
+
+    def wait_for(self, batch: Batch, index: int, cache_key: Hashable) -> None:
+        """Takes the answer at `index` from `batch`, once that is settled."""
+        self.awaited.append((index, cache_key, batch))
+        if not (batch.groups and batch.groups[-1] is self):
+            self.unsettled += 1
+            batch.groups.append(self)
+            batch.asked_from(copy_context())
+
+    def batch_settled(self) -> None:
+        """Settles the future once the last batch of the group is settled."""
+        self.unsettled -= 1
+        if self.unsettled:
+            return
+        answers = self.answers
+        for index, cache_key, batch in self.awaited:
+            assert batch.answers is not None  # noqa: S101 - every awaited batch was counted
+            answers[index] = batch.answers[cache_key]
+        settle_future(self.future, unwrapped(answers, return_exceptions=self.return_exceptions))
+
+
+def settle_future(future: Settleable, answer: Any) -> None:  # noqa: ANN401 - any value may be loaded
+    """Settles a future, unless its caller has gone away."""
+    if future.done():
+        return
+    if type(answer) is Failure:
+        future.set_exception(answer.error)
+    else:
+        future.set_result(answer)
+
+
+def unwrapped(answers: list[Any], *, return_exceptions: bool) -> list[Any] | Failure:
+    """Turns answers into what a `*_many` call gives: values, or errors among them, or one error."""
+    for index, answer in enumerate(answers):
+        if type(answer) is Failure:
+            if not return_exceptions:
+                return answer
+            answers[index] = answer.error
+    return answers
+
+
+def answers_from(loader: str, keys: dict[Hashable, Any], result: object) -> dict[Hashable, Any]:
+    """Checks a batch function's result and turns it into one answer for each cache key.
+
+    Args:
+        loader: The loader's name, for error messages.
+        keys: Cache key to key.
+        result: A mapping of key to value, or an iterable of values in key order.
+
+    Raises:
+        BatchResultError: The result is neither, or is not as long as `keys`.
+    """
+    if type(result) is list:  # the usual types first: asking an abstract class takes far longer
+        values = result
+    elif type(result) is dict or isinstance(result, Mapping):
+        try:
+            values = [result.get(key) for key in keys.values()]
+        except TypeError:
+            got = "a mapping, which cannot be asked for these keys: they are not hashable"
+            raise BatchResultError(loader, list(keys.values()), result, got) from None
+    elif isinstance(result, Iterable) and not isinstance(result, _UNORDERED_OR_TEXT):
+        values = list(result)
+    else:
+        got = f"a {type(result).__name__}"
+        raise BatchResultError(loader, list(keys.values()), result, got)
+    if len(values) != len(keys):
+        got = f"{len(values)} values"
+        raise BatchResultError(loader, list(keys.values()), values, got)
+    for value in values:
+        if isinstance(value, BaseException):
+            values = [
+                key_failure(loader, value) if isinstance(value, BaseException) else value
+                for value in values
+            ]
+            break
+    return dict(zip(keys, values, strict=True))
+
+
+def key_failure(loader: str, error: BaseException) -> Failure:
+    """Wraps one key's error; one that could not be raised into a task is replaced by one that can.
+
+    A future refuses StopIteration, and a BaseException would end more than its caller.
+    """
+    if isinstance(error, Exception) and not isinstance(error, StopIteration | StopAsyncIteration):
+        return Failure(error)
+    replacement = KeyLoadError(loader, error)
+    replacement.__cause__ = error
+    return Failure(replacement)

@@ -1,0 +1,153 @@
+"""What one loader knows (its cache) and what it has asked for and not yet got."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .batch import MISSING, Batch, Failure
+from .errors import BatchAbortedError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, MutableMapping
+
+
+class LoaderCache:
+    """The values of one loader and its pending keys, consistent across threads.
+
+    Single reads and writes of a dict need no lock. What needs one is that clearing a key and
+    keeping the answer of a batch that was under way do not interleave: an answer older than the
+    clear must not come back.
+
+    Attributes:
+        values: Cache key to value, or to the `Failure` that stands for it.
+        pending: Cache key to the batch that is under way and will answer it.
+        closed: Whether the scope that this belongs to is over.
+    """
+
+    def __init__(
+        self, values: MutableMapping[Any, Any] | None, *, enabled: bool, keep_errors: bool
+    ) -> None:
+        self.values: dict[Any, Any] | _LockedMapping = (
+            {} if values is None else _LockedMapping(values)
+        )
+        self.pending: dict[Hashable, Batch] = {}
+        self.closed = False
+        self._enabled = enabled
+        self._keep_errors = keep_errors
+        self._under_way = 0  # batches in `pending`
+        # Safe even if gevent or eventlet patches locks after this one was made: nothing under it
+        # can switch to another green thread.
+        self._lock = threading.Lock()
+
+    def prime(self, cache_key: Hashable, value: Any) -> None:  # noqa: ANN401 - any value may be loaded
+        """Keeps a value, unless its key is known or asked for already."""
+        if self._enabled and not self.closed:
+            with self._lock:
+                if cache_key not in self.pending and self.values.get(cache_key, MISSING) is MISSING:
+                    self.values[cache_key] = value
+
+    def clear(self, cache_key: Hashable) -> None:
+        """Forgets one key, and the answer to it that is under way."""
+        with self._lock:
+            self.values.pop(cache_key, None)
+            batch = self.pending.pop(cache_key, None)
+            if batch is not None:
+                batch.forgotten.add(cache_key)
+
+    def clear_all(self) -> None:
+        """Forgets every key, and every answer that is under way."""
+        with self._lock:
+            self.values.clear()
+            for cache_key, batch in self.pending.items():
+                batch.forgotten.add(cache_key)
+            self.pending.clear()
+
+    def close(self) -> None:
+        """Forgets everything and keeps nothing from now on."""
+        self.closed = True
+        self._enabled = False
+        self.clear_all()
+
+    def begin(self, batch: Batch) -> None:
+        """Notes that a batch is under way, so that others may wait for its keys."""
+        with self._lock:
+            if self._under_way:
+                for cache_key in self.pending.keys() & batch.keys.keys():
+                    # Asked for again by somebody who cannot wait for the first, and from now on
+                    # the second's to answer: only the newer of two answers is kept.
+                    self.pending[cache_key].forgotten.add(cache_key)
+            self._under_way += 1
+            batch.begun = True
+            self.pending.update(dict.fromkeys(batch.keys, batch))
+
+    def settle(self, batch: Batch, answers: dict[Hashable, Any]) -> None:
+        """Keeps a batch's answers and gives them to its callers."""
+        if batch.answers is None:  # it may have run into its time limit
+            self._end(batch, answers)
+            batch.settle(answers)
+
+    def fail(self, batch: Batch, error: Exception) -> None:
+        """Gives every caller of a batch the error and keeps nothing."""
+        if batch.answers is None:
+            self._end(batch, {})
+            batch.settle(dict.fromkeys(batch.keys, Failure(error)))
+
+    def abort(self, loader: str, batch: Batch, cause: BaseException) -> None:
+        """Fails a batch whose runner was cancelled, killed or interrupted."""
+        batch.aborted = True
+        error = BatchAbortedError(loader, len(batch.keys), cause)
+        error.__cause__ = cause
+        self.fail(batch, error)
+
+    def _end(self, batch: Batch, answers: dict[Hashable, Any]) -> None:
+        if not batch.begun:
+            return
+        with self._lock:
+            self._under_way -= 1
+            if not self._under_way:
+                self.pending.clear()
+            else:
+                for cache_key in batch.keys.keys() - batch.forgotten:
+                    del self.pending[cache_key]
+            if not self._enabled:
+                return
+            if batch.forgotten or not self._keep_errors:
+                answers = {
+                    cache_key: answer
+                    for cache_key, answer in answers.items()
+                    if cache_key not in batch.forgotten
+                    and (self._keep_errors or type(answer) is not Failure)
+                }
+            self.values.update(answers)
+
+
+class _LockedMapping:
+    """Makes a user's mapping safe to share: a bounded one reorders itself when it is read."""
+
+    def __init__(self, mapping: MutableMapping[Any, Any]) -> None:
+        self._mapping = mapping
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._mapping)
+
+    def get(self, key: Hashable, default: Any) -> Any:  # noqa: ANN401 - any value may be loaded
+        with self._lock:
+            return self._mapping.get(key, default)
+
+    def __setitem__(self, key: Hashable, value: Any) -> None:  # noqa: ANN401 - any value may be loaded
+        with self._lock:
+            self._mapping[key] = value
+
+    def update(self, items: dict[Any, Any]) -> None:
+        with self._lock:
+            self._mapping.update(items)
+
+    def pop(self, key: Hashable, default: Any) -> Any:  # noqa: ANN401 - any value may be loaded
+        with self._lock:
+            return self._mapping.pop(key, default)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._mapping.clear()

@@ -1,0 +1,203 @@
+"""Every exception of the project.
+
+Each builds its own message: what was expected, what came, and the remedy. Where a builtin means
+the same thing (`TypeError`, `LookupError`, `TimeoutError`) the exception is one of it too, so
+code that already catches the builtin goes on working.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
+_short.maxlist = _short.maxtuple = _short.maxdict = 8
+
+
+def shown(value: object) -> str:
+    """A representation that is short, and that never raises."""
+    try:
+        return _short.repr(value)
+    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the error being reported
+        return f"<{type(value).__name__} whose repr() raises>"
+
+
+class DataLoaderError(Exception):
+    """Base of every exception that this project raises on its own account."""
+
+
+class InvalidKeyError(DataLoaderError, TypeError):
+    """A key that no batch can carry: None, unhashable, of the wrong shape or type."""
+
+    def __init__(self, loader: str, key: object, expected: str, remedy: str) -> None:
+        super().__init__(
+            f"{loader} expected {expected}, but got {shown(key)} ({type(key).__name__}). {remedy}"
+        )
+
+
+class KeyNotFoundError(DataLoaderError, LookupError):
+    """`require` was asked for a key that the source does not have."""
+
+    def __init__(self, loader: str, keys: Sequence[object]) -> None:
+        self.keys = tuple(keys)
+        listed = ", ".join(shown(key) for key in self.keys[:8])
+        more = f" and {len(self.keys) - 8} more" if len(self.keys) > 8 else ""  # noqa: PLR2004 - a list that fits a log line
+        super().__init__(
+            f"{loader} has no value for {listed}{more}. "
+            "Use get or load where a missing value is normal: they answer None."
+        )
+
+
+class SymbolNotFoundError(KeyNotFoundError):
+    """`require` was asked for a symbol that the master contract does not have."""
+
+
+class BatchFunctionError(DataLoaderError, TypeError):
+    """A loader was made without a batch function, or with something that is none."""
+
+    def __init__(self, loader: str, got: object) -> None:
+        super().__init__(
+            f"{loader} needs a batch function that takes a list of keys and returns a mapping of "
+            f"key to value (or a list in key order), but got {shown(got)}. Pass one as the first "
+            "argument, or override batch_load(self, keys); it may be async."
+        )
+
+
+class BatchResultError(DataLoaderError, TypeError):
+    """The batch function returned something that cannot be told apart by key."""
+
+    def __init__(self, loader: str, keys: Sequence[object], result: object, got: str) -> None:
+        super().__init__(
+            f"The batch function of {loader} must return a mapping of key to value, or one value "
+            f"for each key in key order; for {len(keys)} keys it returned {got}."
+            f"\n\nKeys:\n{shown(list(keys))}\n\nReturned:\n{shown(result)}\n\n"
+            "Leave a key out of the mapping (or put None in its place in the list) where there is "
+            "no value for it."
+        )
+
+
+class BatchAbortedError(DataLoaderError):
+    """The batch ended by a cancellation or another exception that is no `Exception`."""
+
+    def __init__(self, loader: str, keys: int, cause: BaseException) -> None:
+        super().__init__(
+            f"A batch of {keys} keys of {loader} was ended by {type(cause).__name__} before it "
+            "answered. None of its keys was cached; load them again."
+        )
+
+
+class BatchTimeoutError(DataLoaderError, TimeoutError):
+    """The batch function did not answer within the loader's time limit."""
+
+    def __init__(self, loader: str, keys: int, seconds: float) -> None:
+        super().__init__(
+            f"A batch of {keys} keys of {loader} did not answer within {seconds:g} seconds. None "
+            "of its keys was cached; load them again, or raise the loader's timeout."
+        )
+
+
+class KeyLoadError(DataLoaderError):
+    """A key's error is one that cannot be raised into its caller (`StopIteration` and the like)."""
+
+    def __init__(self, loader: str, error: BaseException) -> None:
+        super().__init__(
+            f"The batch function of {loader} gave {error!r} as the outcome of a key. An exception "
+            "of that kind would end the loop or the task that reads it; give an Exception instead."
+        )
+
+
+class RecursiveLoadError(DataLoaderError, RuntimeError):
+    """A batch function asked for a key that can only be answered by itself."""
+
+    def __init__(self, loader: str, key: object) -> None:
+        super().__init__(
+            f"A batch function of {loader} waits for the key {shown(key)}, which the very same "
+            "batch is to answer: it would wait for ever. Read the value from its source instead."
+        )
+
+
+class NoEventLoopError(DataLoaderError, RuntimeError):
+    """`load` was called where no event loop runs."""
+
+    def __init__(self, loader: str) -> None:
+        super().__init__(
+            f"{loader}.load and load_many return futures of the running event loop, and none runs "
+            "in this thread. Use get or get_many here: they need no event loop."
+        )
+
+
+class AsyncOnlyError(DataLoaderError, RuntimeError):
+    """`get` was called on a loader whose batch function is async."""
+
+    def __init__(self, loader: str) -> None:
+        super().__init__(
+            f"{loader}.get and get_many run the batch function on the caller's stack, and this one "
+            "is async. Await load or load_many, or give the loader a batch function that is not "
+            "async (for a table: an Engine in place of an AsyncEngine)."
+        )
+
+
+class NoScopeError(DataLoaderError, RuntimeError):
+    """A loader that is not shared was asked for outside any scope."""
+
+    def __init__(self, loader: str) -> None:
+        super().__init__(
+            f"{loader}.current() was called outside any scope, and {loader} is not shared between "
+            "requests. Open one around the work (`with LoaderScope():`), carry the request's into "
+            "this thread (`scope.run(function)` or ScopeThreadPoolExecutor), or declare "
+            "`shared = True` on the class if every user may see the same values."
+        )
+
+
+class ScopeClosedError(DataLoaderError, RuntimeError):
+    """A loader was used after its scope had been closed."""
+
+    def __init__(self, loader: str) -> None:
+        super().__init__(
+            f"{loader} belongs to a scope that is closed (its request is over). Keep no loader "
+            "beyond its request; ask for the current one with current() each time."
+        )
+
+
+class ScopeReusedError(DataLoaderError, RuntimeError):
+    """A scope was entered a second time."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A LoaderScope can be entered once. Make a new one for each request; to use an open "
+            "scope in another thread, call scope.run(function)."
+        )
+
+
+class NoRegistryError(DataLoaderError, RuntimeError):
+    """A lookup outside any scope found no registry to answer it, or several."""
+
+    def __init__(self, wanted: str, candidates: Iterable[object]) -> None:
+        found = [shown(candidate) for candidate in candidates]
+        came = f"there are {len(found)}: {', '.join(found)}" if found else "there is none"
+        super().__init__(
+            f"A lookup outside any scope expects exactly one {wanted} in the process, but {came}. "
+            "Make one (SymbolMaster(engine) or DataLoaders(app)), or say which one is meant: "
+            "`with master.scope():`, or a call on the master itself."
+        )
+
+
+class ContractFormatError(DataLoaderError, ValueError):
+    """A file is not a master contract in the expected format; nothing was imported."""
+
+    def __init__(self, source: str, expected: str, got: str) -> None:
+        super().__init__(
+            f"{source} is not a master contract: expected {expected}, but got {got}. "
+            "Nothing was imported; the contract in the database is the one that was there before."
+        )
+
+
+class ConfigurationError(DataLoaderError, ValueError):
+    """A `DATALOADERS_*` setting holds a value that it cannot have."""
+
+    def __init__(self, setting: str, expected: str, got: object) -> None:
+        super().__init__(f"{setting} must be {expected}, but is {shown(got)}.")

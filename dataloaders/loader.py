@@ -1,0 +1,462 @@
+"""DataLoader: asks for one key at a time, fetches in batches.
+
+`load` and `load_many` return futures of the running event loop; `get` and `get_many` block and
+need no event loop. Both share one cache. The way of one lookup: its key becomes a cache key
+(`keys`), is looked up in what the loader knows (`cache`), and if it is not there joins a `batch`,
+which `dispatch` sends when its time has come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Hashable, Iterable, MutableMapping
+from contextvars import copy_context
+from functools import cached_property
+from threading import get_ident
+from typing import Any, ClassVar, Self, TypeVar
+
+import aiodataloader
+
+from .batch import MISSING, Batch, Failure, Group, key_failure, unwrapped
+from .cache import LoaderCache
+from .dispatch.context import asking_batch, check_recursion
+from .dispatch.tick import Tick
+from .dispatch.turns import Turns
+from .errors import (
+    BatchFunctionError,
+    ConfigurationError,
+    InvalidKeyError,
+    KeyNotFoundError,
+    NoEventLoopError,
+    ScopeClosedError,
+)
+from .keys import typed_key
+from .scope import LoaderRegistry, current_loader
+
+_OWN_CACHE_KEYS = frozenset({str, int, bytes})
+"""Types whose values are their own cache keys: what `typed_key` answers, without the call."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+BatchFunction = Callable[[list[Any]], Any]
+"""Takes a list of keys; returns, or awaits to, a mapping of key to value or a list in key order."""
+
+
+class DataLoader(aiodataloader.DataLoader[K, V]):
+    """Collects single lookups into batches, and remembers what it loaded.
+
+    A loader takes the place of aiodataloader's, with the same arguments, and belongs to no event
+    loop: it can be made anywhere and used from any loop or thread. Make one for each request (a
+    `LoaderScope` does), or declare `shared` what every user may see.
+
+    Each option is a class attribute for subclasses and an argument for instances.
+
+    Args:
+        batch_load_fn: The batch function, if `batch_load` is not overridden. It gets a list of
+            keys, without duplicates while `cache` is on, and returns a mapping of key to value,
+            in which an absent key means "no such thing" (its callers get None), or a list of
+            values in key order. An exception in the place of a value is that key's error. It may
+            be async. One that is not runs on the stack of the thread that calls `get`, and off
+            the event loop, in a worker thread, for `load`.
+        batch: Whether lookups are collected at all; if not, each key is a batch of its own.
+        max_batch_size: Keys in a batch at most; None for no limit.
+        cache: Whether values are remembered. If not, a key that is asked for twice in a batch is
+            given to the batch function twice.
+        get_cache_key: Makes a hashable from a key, under which its value is kept. Without one,
+            keys stand for themselves and `1`, `True` and `1.0` are three keys.
+        cache_map: Where values are kept, in place of a dict: any mutable mapping, for example a
+            bounded one of cachetools. It may be one that is not thread-safe.
+        loop: Accepted because aiodataloader does, and of no effect.
+        name: What errors and reports call this loader; the class's name by default.
+        max_concurrency: Batches of this loader under way at once on one event loop, at most.
+            Threads that call `get` send one at a time: the rest gather for the next.
+        timeout: Seconds after which the callers of a batch that has not answered get a
+            BatchTimeoutError; None to wait for as long as it takes.
+        cache_errors: Whether a single key's error is remembered as a value is. The error of a
+            whole batch never is.
+        lockstep: Whether a `load` whose value is known settles together with the batch that is
+            being collected, so that what all of its callers load next is one batch again.
+            Without, it settles at once.
+
+    Raises:
+        BatchFunctionError: There is no batch function.
+        ConfigurationError: A limit is not a positive number.
+    """
+
+    batch: bool = True
+    max_batch_size: int | None = None
+    cache: bool = True
+    name: str = ""
+    max_concurrency: int = 8
+    timeout: float | None = None
+    cache_errors: bool = True
+    lockstep: bool = True
+
+    shared: ClassVar[bool] = False
+    """Whether its values are the same for every user, so that requests may share them."""
+
+    registry_class: ClassVar[type[LoaderRegistry]] = LoaderRegistry
+    """The kind of registry that can make it."""
+
+    not_found: ClassVar[type[KeyNotFoundError]] = KeyNotFoundError
+    """What the `require` forms raise."""
+
+    def __init__(  # noqa: PLR0917 - aiodataloader's signature
+        self,
+        batch_load_fn: BatchFunction | None = None,
+        batch: bool | None = None,  # noqa: FBT001 - aiodataloader's signature
+        max_batch_size: int | None = None,
+        cache: bool | None = None,  # noqa: FBT001 - aiodataloader's signature
+        get_cache_key: Callable[[K], Hashable] | None = None,
+        cache_map: MutableMapping[Any, Any] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,  # noqa: ARG002 - aiodataloader's signature
+        *,
+        name: str | None = None,
+        max_concurrency: int | None = None,
+        timeout: float | None = None,
+        cache_errors: bool | None = None,
+        lockstep: bool | None = None,
+    ) -> None:
+        # aiodataloader's own __init__ binds the loader to an event loop, so it is not called.
+        for option, value in (
+            ("name", name),
+            ("batch", batch),
+            ("max_batch_size", max_batch_size),
+            ("cache", cache),
+            ("max_concurrency", max_concurrency),
+            ("timeout", timeout),
+            ("cache_errors", cache_errors),
+            ("lockstep", lockstep),
+        ):
+            if value is not None:
+                setattr(self, option, value)
+        self.name = self.name or type(self).__name__
+        _check_limits(self.name, self.max_batch_size, self.max_concurrency, self.timeout)
+        self.batch_function = self._find_batch_function(batch_load_fn)
+        self._full_at = (self.max_batch_size or -1) if self.batch else 1
+        get_cache_key = get_cache_key or getattr(self, "get_cache_key", None)
+        self._get_cache_key: Callable[[Any], Hashable] = get_cache_key or typed_key
+        plain = get_cache_key is None and self.cache
+        self._own_cache_keys = _OWN_CACHE_KEYS if plain else frozenset()
+        self._store = LoaderCache(cache_map, enabled=self.cache, keep_errors=self.cache_errors)
+        self._values = self._store.values
+        self._tick: Tick | None = None
+        self._ticks: dict[asyncio.AbstractEventLoop, Tick] = {}
+
+    def batch_load(self, keys: list[K]) -> Any:  # noqa: ANN401, ARG002 - see the docstring, for those who override it
+        """Fetches a batch: override it, or pass `batch_load_fn`. It may be async.
+
+        Args:
+            keys: The keys to fetch, in the order in which they were asked for.
+
+        Returns:
+            A mapping of key to value in which an absent key means "no such thing", or a list of
+            values in key order. An exception in the place of a value is that key's error.
+        """
+        raise BatchFunctionError(self.name, None)
+
+    # -- asking on an event loop
+
+    def load(self, key: K) -> asyncio.Future[V]:
+        """Returns a future for the value of one key.
+
+        The future is the caller's own: cancelling it harms nobody else who waits for the key.
+
+        Raises:
+            InvalidKeyError: The key is None or not hashable.
+            NoEventLoopError: No event loop runs in this thread.
+            ScopeClosedError: The loader's scope is over.
+        """
+        cache_key = key if type(key) in self._own_cache_keys else self._cache_key(key)
+        tick = self._tick
+        # Whether its loop runs here; get_running_loop itself costs a system call before 3.12.
+        if tick is None or tick.thread != get_ident() or not tick.is_running():
+            tick = self._current_tick()
+        answer = self._values.get(cache_key, MISSING)
+        if answer is not MISSING:
+            return tick.answer(answer)
+        if self._store.pending:
+            pending = self._pending(cache_key, key, tick)
+            if pending is not None:
+                return tick.answer(pending, cache_key)
+        batch = tick.batch
+        if batch is None or (len(batch.keys) == self._full_at and cache_key not in batch.keys):
+            batch = tick.collecting()
+        create_future = tick.create_future
+        future: asyncio.Future[V] = create_future()
+        batch.keys[cache_key] = key
+        batch.callers.append((future, cache_key))
+        batch.asked_from(copy_context())
+        return future
+
+    def load_many(
+        self, keys: Iterable[K], *, return_exceptions: bool = False
+    ) -> asyncio.Future[list[V]]:
+        """Returns one future for the values of several keys, in their order.
+
+        Args:
+            keys: The keys; one that is given twice is answered twice.
+            return_exceptions: Whether a key's error takes the place of its value in the list. If
+                not, the future raises the first one.
+
+        Raises:
+            InvalidKeyError: `keys` is not iterable, or one of them is None or not hashable; then
+                none of them is asked for.
+            NoEventLoopError: No event loop runs in this thread.
+            ScopeClosedError: The loader's scope is over.
+        """
+        wanted = self._cache_keys(keys)
+        tick = self._current_tick()
+        future: asyncio.Future[list[V]] = tick.loop.create_future()
+        group = Group(future, return_exceptions=return_exceptions)
+        known, values = group.answers, self._values
+        for cache_key, key in wanted:
+            answer = values.get(cache_key, MISSING)
+            if answer is MISSING:
+                batch = self._pending(cache_key, key, tick)
+                if batch is None:
+                    batch = tick.collecting()
+                    batch.keys[cache_key] = key
+                group.wait_for(batch, len(known), cache_key)
+            known.append(answer)
+        if not group.awaited:
+            return tick.answer(unwrapped(known, return_exceptions=return_exceptions))
+        return future
+
+    async def load_required(self, key: K) -> V:
+        """Loads one key that must be there.
+
+        Raises:
+            KeyNotFoundError: The source has no value for the key.
+        """
+        return self._required([key], [await self.load(key)])[0]
+
+    async def load_many_required(self, keys: Iterable[K]) -> list[V]:
+        """Loads several keys that must all be there.
+
+        Raises:
+            KeyNotFoundError: The source has no value for some of them, which it names.
+        """
+        keys = list(keys)
+        return self._required(keys, await self.load_many(keys))
+
+    # -- asking without an event loop
+
+    def get(self, key: K) -> V:
+        """Returns the value of one key, and blocks until it is there.
+
+        Raises:
+            InvalidKeyError: The key is None or not hashable.
+            AsyncOnlyError: The batch function is async and the value is not known yet.
+            ScopeClosedError: The loader's scope is over.
+            Exception: The key's own error, or the error of its batch.
+        """
+        cache_key = key if type(key) in self._own_cache_keys else self._cache_key(key)
+        answer: Any = self._values.get(cache_key, MISSING)
+        if answer is MISSING:
+            answer = self._turns.fetch({cache_key: key})[cache_key]
+        if type(answer) is Failure:
+            answer.throw()
+        value: V = answer
+        return value
+
+    def get_many(self, keys: Iterable[K], *, return_exceptions: bool = False) -> list[V]:
+        """Returns the values of several keys, in their order, and blocks until all are there.
+
+        Args:
+            keys: The keys; one that is given twice is answered twice.
+            return_exceptions: Whether a key's error takes the place of its value in the list. If
+                not, the first one is raised.
+
+        Raises:
+            As `get`, and nothing is asked for if one of the keys is no key.
+        """
+        wanted = self._cache_keys(keys)
+        values = self._values
+        answers: list[Any] = [values.get(cache_key, MISSING) for cache_key, _ in wanted]
+        missing = {
+            cache_key: key
+            for (cache_key, key), answer in zip(wanted, answers, strict=True)
+            if answer is MISSING
+        }
+        if missing:
+            fetched = self._turns.fetch(missing)
+            for index, (cache_key, _) in enumerate(wanted):
+                if answers[index] is MISSING:
+                    answers[index] = fetched[cache_key]
+        outcome = unwrapped(answers, return_exceptions=return_exceptions)
+        if isinstance(outcome, Failure):
+            outcome.throw()
+        return outcome
+
+    def require(self, key: K) -> V:
+        """Returns the value of one key that must be there; as `get` otherwise.
+
+        Raises:
+            KeyNotFoundError: The source has no value for the key.
+        """
+        return self._required([key], [self.get(key)])[0]
+
+    def require_many(self, keys: Iterable[K]) -> list[V]:
+        """Returns the values of several keys that must all be there; as `get_many` otherwise.
+
+        Raises:
+            KeyNotFoundError: The source has no value for some of them, which it names.
+        """
+        keys = list(keys)
+        return self._required(keys, self.get_many(keys))
+
+    # -- what the loader knows
+
+    def prime(self, key: K, value: V | Exception) -> Self:
+        """Gives the loader the value (or the error) of a key, unless it knows or awaits one."""
+        answer = key_failure(self.name, value) if isinstance(value, BaseException) else value
+        self._store.prime(self._cache_key(key), answer)
+        return self
+
+    def clear(self, key: K) -> Self:
+        """Forgets a key. An answer that is under way still reaches its callers, and is not kept."""
+        self._store.clear(self._cache_key(key))
+        return self
+
+    def clear_all(self) -> Self:
+        """Forgets every key, as `clear` forgets one."""
+        self._store.clear_all()
+        return self
+
+    def close(self) -> None:
+        """Ends the loader: it forgets everything and refuses what it is asked from now on.
+
+        Its scope calls this. Who waits for an answer already still gets it.
+        """
+        self._store.close()
+
+    def size(self) -> int:
+        """Returns how many keys it knows."""
+        return len(self._values)
+
+    @classmethod
+    def current(cls) -> Self:
+        """Returns this request's instance: that of the innermost open scope.
+
+        Raises:
+            As `dataloaders.scope.current_loader`.
+        """
+        return current_loader(cls)
+
+    # -- how it works inside
+
+    def is_full(self, batch: Batch) -> bool:
+        """Whether a batch has as many keys as `max_batch_size` allows."""
+        return len(batch.keys) == self._full_at
+
+    def keys_of(self, batch: Batch) -> list[Any]:
+        """Returns what the batch function is given for a batch."""
+        return list(batch.keys.values())
+
+    def check_open(self) -> None:
+        """Refuses to go on after the scope was closed.
+
+        Raises:
+            ScopeClosedError: It was.
+        """
+        if self._store.closed:
+            raise ScopeClosedError(self.name)
+
+    @cached_property
+    def is_async(self) -> bool:
+        """Whether the batch function is a coroutine function."""
+        function = self.batch_function
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_flags & inspect.CO_COROUTINE:
+            return True  # nearly always, when it is async, and without what inspect takes for it
+        return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)  # noqa: B004 - an object's async __call__, not whether it can be called
+        )
+
+    @property
+    def runs_on_loop(self) -> bool:
+        """Whether `load` may call the batch function on the event loop; if not, in a worker."""
+        return self.is_async
+
+    @cached_property
+    def _turns(self) -> Turns:
+        # Made at first use: with gevent or eventlet, after they have patched locks. setdefault
+        # is atomic, so all threads take turns at the same one.
+        turns: Turns = self.__dict__.setdefault("_turns", Turns(self, self._store))
+        return turns
+
+    def _current_tick(self) -> Tick:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise NoEventLoopError(self.name) from None
+        tick = self._tick
+        if tick is None or tick.loop is not loop:
+            tick = self._ticks.get(loop)
+            if tick is None:
+                for other in list(self._ticks):
+                    if other.is_closed():
+                        self._ticks.pop(other, None)
+                tick = self._ticks[loop] = Tick(self, self._store, loop)
+            self._tick = tick
+        tick.thread = get_ident()
+        return tick
+
+    def _pending(self, cache_key: Hashable, key: K, tick: Tick) -> Batch | None:
+        """Returns the batch under way that this loop's callers may wait for."""
+        batch = self._store.pending.get(cache_key)
+        if batch is None or batch.owner is not tick:
+            return None
+        check_recursion(self.name, key, asking_batch(), batch)
+        return batch
+
+    def _cache_key(self, key: Any) -> Hashable:  # noqa: ANN401 - a caller may pass anything
+        if key is None:
+            remedy = "Test for None before asking."
+            raise InvalidKeyError(self.name, key, "a key", remedy)
+        cache_key = self._get_cache_key(key)
+        try:
+            hash(cache_key)
+        except TypeError:
+            remedy = "Pass a tuple of plain values, or give the loader a get_cache_key."
+            raise InvalidKeyError(self.name, key, "a hashable key", remedy) from None
+        # Without a cache no two lookups are the same one.
+        return cache_key if self.cache else object()
+
+    def _cache_keys(self, keys: Iterable[K] | object) -> list[tuple[Hashable, Any]]:
+        if not isinstance(keys, Iterable):
+            remedy = "For a single key, use load or get."
+            raise InvalidKeyError(self.name, keys, "an iterable of keys", remedy)
+        own = self._own_cache_keys
+        return [(key if type(key) in own else self._cache_key(key), key) for key in keys]
+
+    def _required(self, keys: list[K], values: list[V]) -> list[V]:
+        absent = [key for key, value in zip(keys, values, strict=True) if value is None]
+        if absent:
+            raise self.not_found(self.name, absent)
+        return values
+
+    def _find_batch_function(self, given: BatchFunction | None) -> BatchFunction:
+        function = given
+        if function is None:
+            overridden = type(self).batch_load is not DataLoader.batch_load
+            # aiodataloader's subclasses override batch_load_fn.
+            function = self.batch_load if overridden else getattr(self, "batch_load_fn", None)
+        if not callable(function):
+            raise BatchFunctionError(self.name, function)
+        return function
+
+
+def _check_limits(
+    name: str, max_batch_size: int | None, max_concurrency: int, timeout: float | None
+) -> None:
+    for option, value in (
+        ("max_batch_size", max_batch_size),
+        ("max_concurrency", max_concurrency),
+        ("timeout", timeout),
+    ):
+        if value is not None and not value > 0:
+            raise ConfigurationError(f"{name}.{option}", "a positive number", value)

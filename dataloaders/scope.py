@@ -1,0 +1,317 @@
+"""One request's loaders, and where a caller finds them.
+
+A `LoaderScope` holds one instance of each loader class for one request. Callers find the scope
+through a context variable, so tasks and copied contexts see it and other requests do not; a web
+framework's extension may instead have it opened at a request's first lookup (`serve_requests`).
+Outside any scope, loaders of public data still answer, from a `LoaderRegistry`'s common scope.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar, Token, copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
+from weakref import WeakSet
+
+from .errors import NoRegistryError, NoScopeError, ScopeClosedError, ScopeReusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from .loader import DataLoader
+
+    L = TypeVar("L", bound=DataLoader[Any, Any])
+P = ParamSpec("P")
+T = TypeVar("T")
+
+COMMON_SECONDS: Final = 1.0
+"""How long a value lives outside any scope."""
+
+COMMON_KEYS: Final = 10_000
+"""How many keys are kept outside any scope."""
+
+_current: ContextVar[LoaderScope | None] = ContextVar("dataloaders.scope", default=None)
+_registries: WeakSet[LoaderRegistry] = WeakSet()
+
+
+def _no_request() -> object | None:
+    return None
+
+
+def _no_scope(request: object) -> LoaderScope | None:  # noqa: ARG001 - see serve_requests
+    return None
+
+
+_identify_request: Callable[[], object | None] = _no_request
+_open_for_request: Callable[[object], LoaderScope | None] = _no_scope
+
+
+def serve_requests(
+    identify: Callable[[], object | None], open_scope: Callable[[object], LoaderScope | None]
+) -> None:
+    """Has requests of a web framework get a scope each, at their first lookup.
+
+    Args:
+        identify: Returns the object that stands for the request being served in this context,
+            or None. Called at every lookup.
+        open_scope: Returns the scope of such a request, opening it the first time, or None if
+            the request's application does not take part. Who opens it has to close it.
+    """
+    global _identify_request, _open_for_request  # noqa: PLW0603 - one framework serves a process
+    _identify_request, _open_for_request = identify, open_scope
+
+
+def current_scope() -> LoaderScope | None:
+    """Returns the innermost open scope of this context, or None outside any."""
+    request = _identify_request()
+    scope = _current.get()
+    if scope is not None and scope.request is request and not scope.closed:
+        return scope
+    return _find_scope(scope, request)
+
+
+def _find_scope(scope: LoaderScope | None, request: object | None) -> LoaderScope | None:
+    """Finds the scope when the context variable does not hold it: at a request's first lookup.
+
+    Also after a scope inside this one has ended, or when a request is served within another, as
+    a test client does: each must get its own.
+    """
+    around = scope
+    while around is not None and (around.closed or around.request is not request):
+        around = around.parent
+    if around is None and request is not None:
+        opened = _open_for_request(request)
+        if opened is not None:
+            opened.become_current()
+            return opened
+        return _find_scope(scope, None)
+    return around
+
+
+class LoaderScope:
+    """The loaders, and so the cache, of one request.
+
+    Enter it with `with` or `async with`, once. What runs inside, tasks included, finds it;
+    another thread does if it is started with `run` or a `ScopeThreadPoolExecutor`.
+
+    Args:
+        registry: How loaders are made; by default by calling their class without arguments.
+
+    Attributes:
+        registry: As given.
+        request: The web request that it belongs to, if any.
+        parent: The scope around it, if any.
+        closed: Whether it is over.
+        loaders: Loader class to its instance, for those in use.
+    """
+
+    __slots__ = ("__weakref__", "_token", "closed", "loaders", "parent", "registry", "request")
+
+    def __init__(self, registry: LoaderRegistry | None = None) -> None:
+        self.registry = registry or _default_registry
+        self.request: object | None = None
+        self.parent: LoaderScope | None = None
+        self.closed = False
+        self.loaders: dict[type[DataLoader[Any, Any]], Any] = {}
+        self._token: Token[LoaderScope | None] | None = None
+
+    def loader(self, loader_class: type[L]) -> L:
+        """Returns this scope's instance of a loader class, made at the first call.
+
+        Raises:
+            ScopeClosedError: The scope is over.
+        """
+        try:
+            loader: L = self.loaders[loader_class]
+        except KeyError:
+            if self.closed:
+                raise ScopeClosedError(loader_class.__name__) from None
+            # setdefault is atomic: threads that come here together get one loader.
+            loader = self.loaders.setdefault(loader_class, self.registry.make(loader_class, self))
+        return loader
+
+    def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls a function with this scope as the current one, in whatever thread this is.
+
+        Raises:
+            ScopeClosedError: The scope is over.
+        """
+        if self.closed:
+            raise ScopeClosedError("run")
+        context = copy_context()
+        context.run(_current.set, self)
+        return context.run(function, *args, **kwargs)
+
+    def close(self) -> None:
+        """Ends the scope and its loaders. Who waits for an answer already still gets it."""
+        self.closed = True
+        for loader in list(self.loaders.values()):
+            loader.close()
+        self.loaders.clear()
+
+    def become_current(self) -> Token[LoaderScope | None]:
+        """Makes this the scope of the calling context."""
+        self.request = _identify_request()
+        around = _current.get()
+        while around is not None and around.closed:
+            around = around.parent  # or the scopes of past requests would pile up in a thread
+        self.parent = around
+        return _current.set(self)
+
+    def size(self) -> int:
+        """Returns how many keys its loaders know."""
+        return sum(loader.size() for loader in list(self.loaders.values()))
+
+    def __enter__(self) -> Self:
+        if self._token is not None or self.closed:
+            raise ScopeReusedError
+        self._token = self.become_current()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._token is not None  # noqa: S101 - the interpreter has called __enter__
+        try:
+            _current.reset(self._token)
+        except ValueError:
+            # Left in another context than entered, as an async generator may be: the context
+            # keeps a closed scope, which counts as none.
+            pass
+        finally:
+            self.close()
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(exc_type, exc, traceback)
+
+
+class LoaderRegistry:
+    """What outlives requests: how loaders are made, and the common scope outside of requests.
+
+    Subclasses override `make` to give loaders what they need, an engine for example.
+    """
+
+    def __init__(self) -> None:
+        self._common: LoaderScope | None = None
+        self._common_until = 0.0
+
+    def make(self, loader_class: type[L], scope: LoaderScope) -> L:  # noqa: ARG002 - for loaders that use others of their scope
+        """Makes the instance of a loader class for a scope."""
+        return loader_class()
+
+    def scope(self) -> LoaderScope:
+        """Returns a new scope whose loaders are made by this registry."""
+        return LoaderScope(self)
+
+    def loader(self, loader_class: type[L]) -> L:
+        """Returns the current instance of a loader class.
+
+        That of the innermost scope of this registry, or outside of any, for a class that is
+        `shared`, one whose values live for COMMON_SECONDS.
+
+        Raises:
+            NoScopeError: There is no such scope, and the class is not shared.
+        """
+        scope = current_scope()
+        while scope is not None and (scope.closed or scope.registry is not self):
+            scope = scope.parent
+        return scope.loader(loader_class) if scope is not None else self.outside(loader_class)
+
+    def outside(self, loader_class: type[L]) -> L:
+        """Returns the instance of a shared loader class that serves callers outside any scope.
+
+        Its scope is replaced as a whole, every COMMON_SECONDS or when it holds COMMON_KEYS, so
+        no value outlives that and a look at the clock is all that a lookup pays.
+
+        Raises:
+            NoScopeError: The class is not shared.
+        """
+        if not loader_class.shared:
+            raise NoScopeError(loader_class.__name__)
+        now = time.monotonic()
+        common = self._common
+        if common is None or now >= self._common_until or common.size() >= COMMON_KEYS:
+            # The one before is not closed: callers may still wait in it.
+            common = self._common = LoaderScope(self)
+            self._common_until = now + COMMON_SECONDS
+        return common.loader(loader_class)
+
+    def announce(self) -> None:
+        """Has this registry answer callers outside any scope, if it is the only one."""
+        _registries.add(self)
+
+    def close(self) -> None:
+        """Has this registry no longer answer callers outside any scope."""
+        _registries.discard(self)
+
+
+_default_registry = LoaderRegistry()
+
+
+def current_loader(loader_class: type[L]) -> L:
+    """Returns the instance of a loader class to be used here and now.
+
+    That of the innermost open scope whose registry can make it; or outside of any, for a class
+    that is shared, that of the one registry which can.
+
+    Raises:
+        NoScopeError: There is no such scope, and the class is not shared between requests.
+        NoRegistryError: There is no such scope, and no such registry or several.
+    """
+    scope = _current.get()
+    if scope is not None and scope.request is _identify_request():
+        try:
+            loader: L = scope.loaders[loader_class]
+        except KeyError:  # the first use in this scope, or it is closed
+            pass
+        else:
+            return loader
+    return _find_loader(loader_class)
+
+
+def _find_loader(loader_class: type[L]) -> L:
+    kind = loader_class.registry_class
+    scope = current_scope()
+    while scope is not None:
+        if isinstance(scope.registry, kind) and not scope.closed:
+            return scope.loader(loader_class)
+        scope = scope.parent
+    if not loader_class.shared:
+        raise NoScopeError(loader_class.__name__)
+    registry = _default_registry if kind is LoaderRegistry else sole_registry(kind)
+    return registry.outside(loader_class)
+
+
+def sole_registry(kind: type[T]) -> T:
+    """Returns the one registry of a kind that callers outside any scope can mean.
+
+    Raises:
+        NoRegistryError: There is none, or more than one.
+    """
+    candidates = [registry for registry in _registries if isinstance(registry, kind)]
+    if len(candidates) != 1:
+        raise NoRegistryError(kind.__name__, candidates)
+    return candidates[0]
+
+
+class ScopeThreadPoolExecutor(ThreadPoolExecutor):
+    """A thread pool whose calls run in the context, and so in the scope, of who submits them."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Schedules a call; see `concurrent.futures.Executor.submit`."""
+        call = partial(copy_context().run, fn, *args, **kwargs)
+        return super().submit(call)
