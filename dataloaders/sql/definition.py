@@ -1,0 +1,147 @@
+"""What a TableLoader's class attributes mean: its table, key, columns and records."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, make_dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import FromClause, inspect
+from sqlalchemy.exc import NoInspectionAvailable
+
+from dataloaders.errors import ConfigurationError, InvalidKeyError
+
+from .cast import cast_type, caster_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import ColumnElement
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A loader class's table, resolved.
+
+    Attributes:
+        loader: The class's name, for error messages.
+        table: The table or view.
+        key: The columns that a key's parts stand for.
+        columns: The columns that make a record, in its order.
+        lead: What tells rows of one key apart: the primary key, by which the lowest wins, or for
+            a view, which has none, a column of the key.
+        record: Makes a record of one row's values.
+        unique: Whether a key has one row at most.
+        casters: What casts each part of a key to its column's type.
+        cast_types: The types of the parts of a key that needs no casting.
+    """
+
+    loader: str
+    table: FromClause
+    key: tuple[ColumnElement[Any], ...]
+    columns: tuple[ColumnElement[Any], ...]
+    lead: tuple[ColumnElement[Any], ...]
+    record: Callable[..., Any]
+    unique: bool
+    casters: tuple[Callable[[Any], Any], ...]
+    cast_types: tuple[type | None, ...]
+
+    def cast(self, key: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a caller may pass anything
+        """Returns a key as a tuple of values of its columns' types.
+
+        Raises:
+            InvalidKeyError: It has the wrong number of parts, or one that its column cannot hold.
+        """
+        if type(key) is not tuple:
+            key = (key,)
+        if tuple(map(type, key)) == self.cast_types:
+            whole: tuple[Any, ...] = key
+            return whole
+        if len(key) != len(self.casters):
+            raise InvalidKeyError(
+                self.loader,
+                key[0] if len(key) == 1 else key,
+                f"a tuple of {len(self.key)} parts ({self._parts()})",
+                "Pass one value for each part, None for one that is NULL.",
+            )
+        try:
+            return tuple(
+                [
+                    part if part is None else caster(part)
+                    for part, caster in zip(key, self.casters, strict=True)
+                ]
+            )
+        except (TypeError, ValueError, OverflowError, AttributeError):
+            held = ", ".join(f"{column.name}: {column.type}" for column in self.key)
+            remedy = "Pass a value that the column can hold."
+            raise InvalidKeyError(self.loader, key, f"parts for {held}", remedy) from None
+
+    def _parts(self) -> str:
+        return ", ".join(str(column.key) for column in self.key)
+
+
+def define(
+    loader: str,
+    table: object,
+    key: tuple[str, ...],
+    columns: tuple[str, ...] | None,
+    record: Callable[..., Any] | None,
+    *,
+    unique: bool,
+) -> Definition:
+    """Resolves a loader class's attributes.
+
+    Args:
+        loader: The class's name.
+        table: A Core table or view, or a mapped class.
+        key: The names of the key's columns.
+        columns: The names of the columns to load; None for all.
+        record: Called with a row's values in the order of `columns`; None to have a dataclass
+            with slots made.
+        unique: Whether a key has one row at most.
+
+    Raises:
+        ConfigurationError: The table is none, or has no such columns.
+    """
+    source = from_clause(loader, table)
+    available = {str(column.key): column for column in source.columns}
+    if not (key and type(key) is tuple):
+        raise ConfigurationError(f"{loader}.key", "a tuple of column names", key)
+    for attribute, names in (("key", key), ("columns", columns or ())):
+        unknown = [name for name in names if name not in available]
+        if unknown:
+            expected = f"names of columns of {source.description}: {', '.join(available)}"
+            raise ConfigurationError(f"{loader}.{attribute}", expected, unknown)
+    wanted = tuple(available) if columns is None else columns
+    if record is None:
+        fields = [re.sub(r"\W", "_", name) for name in wanted]
+        record = make_dataclass(f"{loader}Record", fields, slots=True)
+    return Definition(
+        loader=loader,
+        table=source,
+        key=tuple(available[name] for name in key),
+        columns=tuple(available[name] for name in wanted),
+        lead=tuple(getattr(source, "primary_key", ())) or (available[key[0]],),
+        record=record,
+        unique=unique,
+        casters=tuple(caster_for(available[name].type) for name in key),
+        cast_types=tuple(cast_type(available[name].type) for name in key),
+    )
+
+
+def from_clause(loader: str, table: object) -> FromClause:
+    """Returns the table of a mapped class, or the table itself.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    if isinstance(table, FromClause):
+        return table
+    try:
+        mapper = inspect(table)
+    except NoInspectionAvailable:
+        mapper = None
+    selectable = getattr(mapper, "local_table", None)
+    if not isinstance(selectable, FromClause):
+        raise ConfigurationError(f"{loader}.table", "a table or a mapped class", table)
+    return selectable

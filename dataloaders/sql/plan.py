@@ -1,0 +1,168 @@
+"""How a database is asked for many keys: one plan for each loader class and database.
+
+A plan turns keys into statements. Each row that comes back starts with the position of its key,
+goes on with what rows of one key are ordered by, and ends with the record's columns. This
+module has the plan for any database, one plain SELECT for each key, several of them in one
+statement: it gives each key exactly the answer of its own query (collations, NULL, types), and
+finds its way by index wherever that would. Databases with something better have a module of
+their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import bindparam, literal_column, select, union_all
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Dialect, Select
+    from sqlalchemy.sql.compiler import Compiled
+
+    from .definition import Definition
+
+Keys = Sequence[tuple[Any, ...]]
+Row = Sequence[Any]
+Execute = Callable[[str, Any], list[Row]]
+"""Runs one statement text with its driver parameters; returns all rows."""
+
+ARMS: Final = 32
+"""Keys in one statement at most: unions have limits (500 in SQLite), and long ones plan slowly."""
+
+
+class Plan:
+    """Asks any database.
+
+    Args:
+        definition: What is loaded.
+        dialect: The database's dialect, as its engine has it.
+    """
+
+    def __init__(self, definition: Definition, dialect: Dialect) -> None:
+        self.definition = definition
+        self.dialect = dialect
+        self._compiled: dict[tuple[tuple[bool, ...], int], _Statement] = {}
+
+    def rows(self, execute: Execute, keys: Keys) -> list[Row]:
+        """Returns the rows of all keys: (position in `keys`, *lead, *columns).
+
+        Args:
+            execute: Runs a statement.
+            keys: Keys as `Definition.cast` returns them.
+        """
+        by_nulls: dict[tuple[bool, ...], list[int]] = {}
+        for position, key in enumerate(keys):
+            by_nulls.setdefault(tuple([part is None for part in key]), []).append(position)
+        rows: list[Row] = []
+        for nulls, positions in by_nulls.items():
+            for start in range(0, len(positions), ARMS):
+                rows += self._ask(execute, keys, nulls, positions[start : start + ARMS])
+        return rows
+
+    def _ask(
+        self, execute: Execute, keys: Keys, nulls: tuple[bool, ...], positions: list[int]
+    ) -> list[Row]:
+        # Sizes are powers of two, the last key repeated, so that few texts are compiled and kept.
+        arms = 1 << (len(positions) - 1).bit_length()
+        try:
+            statement = self._compiled[nulls, arms]
+        except KeyError:
+            statement = self._compiled[nulls, arms] = self._compile(nulls, arms)
+        padded = positions + positions[-1:] * (arms - len(positions))
+        parameters = statement.parameters([keys[position] for position in padded])
+        return [
+            (positions[row[0]], *row[1:])
+            for row in self.processed(execute(statement.text, parameters))
+            if row[0] < len(positions)
+        ]
+
+    def _compile(self, nulls: tuple[bool, ...], arms: int) -> _Statement:
+        selects = [self._select(nulls, arm) for arm in range(arms)]
+        statement = selects[0] if arms == 1 else union_all(*selects)
+        return _Statement(
+            statement.compile(dialect=self.dialect), self.definition, self.dialect, nulls
+        )
+
+    def _select(self, nulls: tuple[bool, ...], arm: int) -> Select[Any]:
+        wanted = []
+        for index, (column, is_null) in enumerate(zip(self.definition.key, nulls, strict=True)):
+            parameter = bindparam(f"a{arm}_{index}", type_=column.type)
+            wanted.append(column.is_(None) if is_null else self.equals(index, column, parameter))
+        number: ColumnElement[int] = literal_column(str(arm)).label("n")
+        return select(number, *self.selected).where(*wanted)
+
+    def equals(
+        self,
+        index: int,  # noqa: ARG002 - for databases where the parts are not alike
+        column: ColumnElement[Any],
+        parameter: ColumnElement[Any],
+    ) -> ColumnElement[bool]:
+        """Compares the key's column number `index` with its value."""
+        return column == parameter
+
+    @cached_property
+    def selected(self) -> tuple[ColumnElement[Any], ...]:
+        """What a statement selects after the position: the lead and the record's columns."""
+        lead = self.definition.lead
+        # The same column twice needs two names, or a union would have one of them.
+        named = [column.label(f"lead_{index}") for index, column in enumerate(lead)]
+        return (*named, *self.definition.columns)
+
+    @cached_property
+    def _processors(self) -> list[Callable[[Any], Any] | None]:
+        columns = (*self.definition.lead, *self.definition.columns)
+        return [
+            None,  # the position
+            *(
+                column.type.dialect_impl(self.dialect).result_processor(self.dialect, None)
+                for column in columns
+            ),
+        ]
+
+    def processed(self, rows: list[Row]) -> list[Row]:
+        """Turns the driver's values into those of the columns' types."""
+        if not any(self._processors):
+            return rows
+        return [
+            tuple(
+                [
+                    value if process is None else process(value)
+                    for process, value in zip(self._processors, row, strict=True)
+                ]
+            )
+            for row in rows
+        ]
+
+
+class _Statement:
+    """A compiled statement, and how its parameters are made from keys."""
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        definition: Definition,
+        dialect: Dialect,
+        nulls: tuple[bool, ...],
+    ) -> None:
+        self.text = str(compiled)
+        self._order: list[str] | None = getattr(compiled, "positiontup", None)
+        self._processors = [
+            None
+            if is_null
+            else (column.type.dialect_impl(dialect).bind_processor(dialect) or _same)
+            for column, is_null in zip(definition.key, nulls, strict=True)
+        ]
+
+    def parameters(self, keys: Keys) -> Any:  # noqa: ANN401 - a tuple or a dict, as the driver wants them
+        named = {
+            f"a{arm}_{index}": process(part)
+            for arm, key in enumerate(keys)
+            for index, (part, process) in enumerate(zip(key, self._processors, strict=True))
+            if process is not None
+        }
+        return named if self._order is None else tuple([named[name] for name in self._order])
+
+
+def _same(value: Any) -> Any:  # noqa: ANN401 - a key part is of any type
+    return value
