@@ -1,0 +1,107 @@
+"""`flask symbols`: imports, generates and reads the master contract."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+from sqlalchemy import Engine, Table, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from dataloaders.errors import DataLoaderError
+from dataloaders.symbols import SymbolMaster, generate_contract, import_contract, replace_contract
+
+if TYPE_CHECKING:
+    from dataloaders.symbols import Symbol
+
+SHOWN_REJECTS = 20
+
+symbols = AppGroup("symbols", help="The master contract.")
+
+
+def _contract() -> tuple[SymbolMaster, Engine, Table]:
+    master = current_app.extensions["dataloaders"].registry
+    if (
+        isinstance(master, SymbolMaster)
+        and isinstance(master.bind, Engine)
+        and isinstance(master.table, Table)
+    ):
+        return master, master.bind, master.table
+    raise click.ClickException(
+        "These commands need a database with a sync driver: set DATALOADERS_DATABASE_URI to its "
+        "SQLAlchemy URL, for example sqlite:///symbols.db"
+    )
+
+
+@symbols.command("import")
+@click.argument("source")
+def import_(source: str) -> None:
+    """Replace the contract by Kite's instrument dump: a CSV file (or .gz), or its address."""
+    _, engine, table = _contract()
+    with click.progressbar(length=0, label="Reading", show_percent=True) as bar:
+
+        def progress(done: int, total: int | None) -> None:
+            bar.length = total or done
+            bar.update(done - bar.pos)
+
+        try:
+            report = import_contract(engine, source, table=table, progress=progress)
+        except (DataLoaderError, OSError, SQLAlchemyError) as error:
+            raise click.ClickException(str(error)) from error
+    for row in report.rejected[:SHOWN_REJECTS]:
+        click.echo(f"line {row.line}: {row.reason}", err=True)
+    if len(report.rejected) > SHOWN_REJECTS:
+        click.echo(f"and {len(report.rejected) - SHOWN_REJECTS} more", err=True)
+    click.echo(f"{report.imported} symbols imported, {len(report.rejected)} lines rejected")
+
+
+@symbols.command()
+@click.option("--rows", default=150_000, show_default=True, type=click.IntRange(1, 1_000_000))
+@click.option("--seed", default=0, show_default=True, help="Another seed, another contract.")
+def generate(rows: int, seed: int) -> None:
+    """Replace the contract by an invented one, the same for everybody."""
+    _, engine, table = _contract()
+    try:
+        count = replace_contract(engine, generate_contract(rows, seed), table)
+    except SQLAlchemyError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{count} symbols generated")
+
+
+@symbols.command()
+@click.argument("name")
+@click.argument("exchange")
+@click.option("--by", type=click.Choice(["symbol", "brsymbol", "token"]), default="symbol")
+def lookup(name: str, exchange: str, by: str) -> None:
+    """Show the row of a symbol; exit with 1 if there is none."""
+    master, _, _ = _contract()
+    loader: Any = {
+        "symbol": master.symbols,
+        "brsymbol": master.broker_symbols,
+        "token": master.tokens,
+    }[by]
+    try:
+        record: Symbol = loader.require((name, exchange))
+    except (DataLoaderError, SQLAlchemyError) as error:
+        raise click.ClickException(str(error)) from error
+    for field, value in asdict(record).items():
+        click.echo(f"{field:15}{'' if value is None else value}")
+
+
+@symbols.command()
+def count() -> None:
+    """Count the symbols of each exchange."""
+    _, engine, table = _contract()
+    exchange = table.c.exchange
+    query = select(exchange, func.count()).group_by(exchange).order_by(exchange)
+    try:
+        with engine.connect() as connection:
+            rows = connection.execute(query).all()
+    except SQLAlchemyError as error:
+        raise click.ClickException(str(error)) from error
+    for name, number in rows:
+        click.echo(f"{name or '':15}{number:>9}")
+    click.echo(f"{'total':15}{sum(number for _, number in rows):>9}")
