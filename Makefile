@@ -34,7 +34,7 @@ test: $(VENV)/.installed-test $(GUNICORN25)/.installed ## Run all tests
 
 .PHONY: bench
 bench: $(VENV)/.installed-bench ## Run the benchmarks
-	for script in benchmarks/bench_*.py; do $(VENV)/bin/python $$script || exit 1; done
+	$(VENV)/bin/python -m benchmarks
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## Check style and formatting

@@ -12,7 +12,6 @@ import asyncio
 import inspect
 from collections.abc import Callable, Hashable, Iterable, MutableMapping
 from contextvars import copy_context
-from functools import cached_property
 from threading import get_ident
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -135,6 +134,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self.name = self.name or type(self).__name__
         _check_limits(self.name, self.max_batch_size, self.max_concurrency, self.timeout)
         self.batch_function = self._find_batch_function(batch_load_fn)
+        self.is_async = _is_async(self.batch_function)
         self._full_at = (self.max_batch_size or -1) if self.batch else 1
         get_cache_key = get_cache_key or getattr(self, "get_cache_key", None)
         self._get_cache_key: Callable[[Any], Hashable] = get_cache_key or typed_key
@@ -275,17 +275,22 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """
         wanted = self._cache_keys(keys)
         values = self._values
-        answers: list[Any] = [values.get(cache_key, MISSING) for cache_key, _ in wanted]
-        missing = {
-            cache_key: key
-            for (cache_key, key), answer in zip(wanted, answers, strict=True)
-            if answer is MISSING
-        }
+        if values:
+            answers = [values.get(cache_key, MISSING) for cache_key, _ in wanted]
+            missing = {
+                cache_key: key
+                for (cache_key, key), answer in zip(wanted, answers, strict=True)
+                if answer is MISSING
+            }
+        else:
+            answers = [MISSING] * len(wanted)
+            missing = dict(wanted)
         if missing:
             fetched = self._turns.fetch(missing)
-            for index, (cache_key, _) in enumerate(wanted):
-                if answers[index] is MISSING:
-                    answers[index] = fetched[cache_key]
+            answers = [
+                fetched[cache_key] if answer is MISSING else answer
+                for (cache_key, _), answer in zip(wanted, answers, strict=True)
+            ]
         outcome = unwrapped(answers, return_exceptions=return_exceptions)
         if isinstance(outcome, Failure):
             outcome.throw()
@@ -365,28 +370,17 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if self._store.closed:
             raise ScopeClosedError(self.name)
 
-    @cached_property
-    def is_async(self) -> bool:
-        """Whether the batch function is a coroutine function."""
-        function = self.batch_function
-        code = getattr(function, "__code__", None)
-        if code is not None and code.co_flags & inspect.CO_COROUTINE:
-            return True  # nearly always, when it is async, and without what inspect takes for it
-        return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-            getattr(function, "__call__", None)  # noqa: B004 - an object's async __call__, not whether it can be called
-        )
-
     @property
     def runs_on_loop(self) -> bool:
         """Whether `load` may call the batch function on the event loop; if not, in a worker."""
         return self.is_async
 
-    @cached_property
+    @property
     def _turns(self) -> Turns:
         # Made at first use: with gevent or eventlet, after they have patched locks. setdefault
         # is atomic, so all threads take turns at the same one.
-        turns: Turns = self.__dict__.setdefault("_turns", Turns(self, self._store))
-        return turns
+        turns: Turns | None = self.__dict__.get("turns")
+        return turns or self.__dict__.setdefault("turns", Turns(self, self._store))
 
     def _current_tick(self) -> Tick:
         try:
@@ -460,3 +454,12 @@ def _check_limits(
     ):
         if value is not None and not value > 0:
             raise ConfigurationError(f"{name}.{option}", "a positive number", value)
+
+
+def _is_async(function: BatchFunction) -> bool:
+    code = getattr(function, "__code__", None)
+    if code is not None:  # a function or method: what inspect would find, at a tenth of the time
+        return bool(code.co_flags & inspect.CO_COROUTINE)
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object's async __call__, not whether it can be called
+    )

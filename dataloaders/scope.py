@@ -60,7 +60,7 @@ def serve_requests(
         open_scope: Returns the scope of such a request, opening it the first time, or None if
             the request's application does not take part. Who opens it has to close it.
     """
-    global _identify_request, _open_for_request  # noqa: PLW0603 - one framework serves a process
+    global _identify_request, _open_for_request
     _identify_request, _open_for_request = identify, open_scope
 
 

@@ -101,9 +101,12 @@ class Tick:
         if self._sequential is not _NOBODY and self._sequential is not asyncio.current_task():
             self._sequential = _NOBODY
         self.batch = batch = Batch(self)
-        task = self.loop.create_task(self._serve(batch))
+        serving = self._serve(batch)
+        # Started here, so that it can answer the batch even if its task is cancelled unstarted.
+        serving.send(None)
+        task = self.loop.create_task(serving)
         _tasks.add(task)
-        task.add_done_callback(partial(self._finished, batch))
+        batch.task = task
         return batch
 
     def answer(self, answer: Any, cache_key: Hashable = None) -> asyncio.Future[Any]:  # noqa: ANN401 - any value may be loaded
@@ -135,11 +138,33 @@ class Tick:
 
     async def _serve(self, batch: Batch) -> None:
         """Waits for the end of the tick and for a place, then has the batch answered."""
-        await self._tick_over(batch)
-        if not batch.keys:
-            self._sequential = self._asker
-            batch.settle_hits()
-            return
+        try:
+            await _next_turn()
+            keys_before = 0
+            turns_left = MAX_TURNS if self._loader.batch else 0
+            while self.batch is batch and turns_left and len(batch.keys) > keys_before:
+                keys_before = len(batch.keys)
+                turns_left -= 1
+                await _next_turn()
+            if self.batch is batch:
+                self.batch = None
+            if batch.keys:
+                await self._dispatch(batch)
+            else:
+                self._sequential = self._asker
+                batch.settle_hits()
+        except BaseException as error:
+            # Cancelled from outside, or the batch function raised something that is no Exception.
+            self._cache.abort(self._loader.name, batch, error)
+            if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
+                raise
+        finally:
+            if self.batch is batch:
+                self.batch = None
+            _tasks.discard(batch.task)
+
+    async def _dispatch(self, batch: Batch) -> None:
+        """Waits for a place among the batches under way, and runs the batch."""
         if not batch.begun:
             self._cache.begin(batch)
         others = batch.other_contexts
@@ -160,19 +185,6 @@ class Tick:
                 await self.loop.create_task(self._run(batch), context=context)
         finally:
             self._leave_place()
-
-    async def _tick_over(self, batch: Batch) -> None:
-        """Waits while turns of the loop bring keys, and closes the batch."""
-        keys_before = -1
-        turns_left = MAX_TURNS
-        while self.batch is batch and len(batch.keys) != keys_before and turns_left:
-            if not self._loader.batch and batch.keys:
-                break
-            keys_before = len(batch.keys)
-            turns_left -= 1
-            await _next_turn()
-        if self.batch is batch:
-            self.batch = None
 
     async def _wait_for_place(self) -> None:
         place = self.create_future()
@@ -222,13 +234,3 @@ class Tick:
         name = self._loader.name
         self._cache.fail(batch, BatchTimeoutError(name, len(batch.keys), seconds))
         task.cancel()
-
-    def _finished(self, batch: Batch, task: asyncio.Task[None]) -> None:
-        _tasks.discard(task)
-        # What ends the program was raised by the event loop already.
-        cause = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if cause is not None:
-            if self.batch is batch:
-                self.batch = None
-            batch.settle_hits()
-            self._cache.abort(self._loader.name, batch, cause)

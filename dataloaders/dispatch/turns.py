@@ -29,6 +29,7 @@ from .workers import workers
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from contextvars import Context
 
     from dataloaders.cache import LoaderCache
     from dataloaders.loader import DataLoader
@@ -148,22 +149,28 @@ class Turns:
         context.run(running_batch.set, batch)
         self._cache.begin(batch)
         try:
-            if loader.timeout is None:
-                result = context.run(loader.batch_function, keys)
-            else:
-                call = workers().submit(context.run, loader.batch_function, keys)
-                wait([call], loader.timeout)
-                if not call.done():
-                    call.cancel()
-                    raise BatchTimeoutError(loader.name, len(keys), loader.timeout)
-                result = call.result()
-            if hasattr(result, "__await__"):
-                if inspect.iscoroutine(result):
-                    result.close()
-                raise AsyncOnlyError(loader.name)  # noqa: TRY301 - the error of the whole batch
+            result = self._call(context, keys)
             self._cache.settle(batch, answers_from(loader.name, batch.keys, result))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             self._cache.fail(batch, error)
         except BaseException as error:
             self._cache.abort(loader.name, batch, error)
             raise
+
+    def _call(self, context: Context, keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns
+        """Calls the batch function, on this stack unless it has a time limit."""
+        loader = self._loader
+        if loader.timeout is None:
+            result = context.run(loader.batch_function, keys)
+        else:
+            call = workers().submit(context.run, loader.batch_function, keys)
+            wait([call], loader.timeout)
+            if not call.done():
+                call.cancel()
+                raise BatchTimeoutError(loader.name, len(keys), loader.timeout)
+            result = call.result()
+        if hasattr(result, "__await__"):
+            if inspect.iscoroutine(result):
+                result.close()  # or Python would warn that nobody awaited it
+            raise AsyncOnlyError(loader.name)
+        return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from .plan import Execute
 
 
-@contextmanager
-def executor_on(bind: Engine | Session) -> Iterator[Execute]:
+def executor_on(bind: Engine | Session) -> AbstractContextManager[Execute]:
     """Opens what runs the statements of one batch, on one connection.
 
     With an engine it is a connection of its own, which goes back to the pool afterwards. With a
@@ -29,13 +28,16 @@ def executor_on(bind: Engine | Session) -> Iterator[Execute]:
     if not isinstance(bind, Engine):
         if bind.autoflush:
             bind.flush()
-        yield partial(execute_on, bind.connection())
-    elif _somebody_listens(bind):
-        with bind.connect() as connection:
-            yield partial(execute_on, connection)
-    else:
-        with _pooled_cursor(bind) as execute:
-            yield execute
+        return nullcontext(partial(execute_on, bind.connection()))
+    if _somebody_listens(bind):
+        return _connected(bind)
+    return _PooledCursor(bind)
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Execute]:
+    with engine.connect() as connection:
+        yield partial(execute_on, connection)
 
 
 def execute_on(connection: Connection, text: str, parameters: Any) -> list[Sequence[Any]]:  # noqa: ANN401 - the driver's parameters
@@ -53,40 +55,47 @@ def _somebody_listens(engine: Engine) -> bool:
     return bool(listeners or engine.echo or engine.get_execution_options())
 
 
-@contextmanager
-def _pooled_cursor(engine: Engine) -> Iterator[Execute]:
+class _PooledCursor:
     """Runs statements on a pooled connection's own cursor.
 
     A SQLAlchemy Connection costs half as much as a batch of 50 keys does. The pool does the
     same as with it: checks out, pings, resets, recycles.
     """
-    connection = engine.raw_connection()
-    try:
-        cursor = connection.cursor()
 
-        def execute(text: str, parameters: Any) -> list[Sequence[Any]]:  # noqa: ANN401 - the driver's parameters
-            try:
-                cursor.execute(text, parameters)
-                rows = list(cursor.fetchall())
-            except engine.dialect.loaded_dbapi.Error as error:
-                lost = engine.dialect.is_disconnect(error, connection, cursor)
-                if lost:
-                    connection.invalidate(error)
-                raise DBAPIError.instance(
-                    text,
-                    parameters,
-                    error,
-                    engine.dialect.loaded_dbapi.Error,
-                    hide_parameters=engine.hide_parameters,
-                    connection_invalidated=lost,
-                    dialect=engine.dialect,
-                ) from error
-            return rows
+    __slots__ = ("_connection", "_engine")
 
-        yield execute
-        cursor.close()
-    finally:
-        connection.close()
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> Execute:
+        self._connection = self._engine.raw_connection()
+        return self._execute
+
+    def __exit__(self, *_error: object) -> None:
+        self._connection.close()  # back to the pool, which resets it
+
+    def _execute(self, text: str, parameters: Any) -> list[Sequence[Any]]:  # noqa: ANN401 - the driver's parameters
+        dialect = self._engine.dialect
+        cursor = None
+        try:
+            cursor = self._connection.cursor()
+            cursor.execute(text, parameters)
+            rows = list(cursor.fetchall())
+            cursor.close()
+        except dialect.loaded_dbapi.Error as error:
+            lost = dialect.is_disconnect(error, self._connection, cursor)
+            if lost:
+                self._connection.invalidate(error)
+            raise DBAPIError.instance(
+                text,
+                parameters,
+                error,
+                dialect.loaded_dbapi.Error,
+                hide_parameters=self._engine.hide_parameters,
+                connection_invalidated=lost,
+                dialect=dialect,
+            ) from error
+        return rows
 
 
 def explain(error: SQLAlchemyError, loader: str, keys: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, make_dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import FromClause, inspect
@@ -75,6 +76,15 @@ class Definition:
             held = ", ".join(f"{column.name}: {column.type}" for column in self.key)
             remedy = "Pass a value that the column can hold."
             raise InvalidKeyError(self.loader, key, f"parts for {held}", remedy) from None
+
+    def are_cast(self, keys: list[Any]) -> bool:
+        """Whether keys need no casting, as far as a look at all of them together can tell."""
+        return (
+            set(map(type, keys)) == {tuple}
+            and set(map(len, keys)) == {len(self.key)}
+            and len(types := set(map(type, chain.from_iterable(keys)))) == 1
+            and types == set(self.cast_types)
+        )
 
     def _parts(self) -> str:
         return ", ".join(str(column.key) for column in self.key)

@@ -84,8 +84,8 @@ class TableLoader(DataLoader[Any, R | None]):
     ) -> None:
         if not isinstance(bind, Bind):
             expected = (
-                "an Engine, an AsyncEngine or a Session (a scope passes it to its loaders when it is"
-                " made by an EngineRegistry or a SymbolMaster)"
+                "an Engine, an AsyncEngine or a Session (which a scope gives to its loaders if an "
+                "EngineRegistry or a SymbolMaster made it)"
             )
             raise ConfigurationError(f"{type(self).__name__}'s bind", expected, bind)
         self.bind = bind
@@ -198,15 +198,11 @@ class TableLoader(DataLoader[Any, R | None]):
         return cast if self.cache else object()
 
     def _cache_keys(self, keys: Iterable[Any] | object) -> list[tuple[Hashable, Any]]:
-        if not (isinstance(keys, Iterable) and self.cache):
-            return super()._cache_keys(keys)
-        cast_types = self._definition.cast_types
-        return [
-            (key, key)
-            if type(key) is tuple and tuple(map(type, key)) == cast_types
-            else (self._cast(key), key)
-            for key in keys
-        ]
+        if isinstance(keys, Iterable) and self.cache:
+            keys = list(keys)
+            if self._definition.are_cast(keys):
+                return list(zip(keys, keys, strict=True))
+        return super()._cache_keys(keys)
 
     def _sync_bind(self) -> Engine | Session:
         bind = self.bind

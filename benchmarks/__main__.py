@@ -1,0 +1,96 @@
+"""Runs all benchmarks, prints them, and writes docs/benchmarks.json and docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sqlite3
+import tempfile
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy
+
+from . import loading, requests, symbols
+
+if TYPE_CHECKING:
+    from .measure import Result
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+INTRODUCTION = """\
+# Benchmarks
+
+Written by `make bench`; not edited by hand. Each row compares two ways to do one thing, run in turn
+in one process: a ratio below 1 means that ours is faster. The ratio is the median over all rounds;
+a tenth of the rounds lay below the first figure of its spread, a tenth above the second. Times
+are for orientation only, the machine's mood is in them; a limit on a time says so.
+"""
+
+
+def main() -> None:
+    """Measures, prints and writes."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=60, help="ratios for each comparison")
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    arguments = parser.parse_args()
+    rows: list[Result] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for result in chain(
+            loading.results(arguments.rounds),
+            symbols.results(arguments.rounds, Path(folder)),
+            requests.results(arguments.rounds),
+        ):
+            print(_line(result), flush=True)
+            rows.append(result)
+    if not arguments.no_write:
+        text = json.dumps({"on": _machine(), "results": [row.as_json() for row in rows]}, indent=2)
+        (DOCS / "benchmarks.json").write_text(text + "\n")
+        (DOCS / "benchmarks.md").write_text(_page(rows))
+
+
+def _machine() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "sqlite": sqlite3.sqlite_version,
+        "sqlalchemy": sqlalchemy.__version__,
+    }
+
+
+def _page(rows: list[Result]) -> str:
+    on = ", ".join(f"{name} {value}" for name, value in _machine().items())
+    header = "| what | against | ratio | spread | limit | kept | ours | baseline | for each |\n"
+    rule = "|---|---|---|---|---|---|---|---|---|\n"
+    return (
+        f"{INTRODUCTION}\nMeasured on: {on}; {rows[0].rounds} rounds.\n\n{header}{rule}"
+        + "".join(f"{_line(row)}\n" for row in rows)
+    )
+
+
+def _line(row: Result) -> str:
+    limit = "" if row.wanted is None else _time(row.wanted) if row.wanted_ns else f"{row.wanted:g}"
+    kept = {True: "yes", False: "**no**", None: ""}[row.met]
+    cells = (
+        row.title,
+        row.baseline,
+        f"{row.ratio:.2f}",
+        f"{row.low:.2f} to {row.high:.2f}",
+        limit,
+        kept,
+        _time(row.ours_ns),
+        _time(row.baseline_ns),
+        row.unit,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _time(nanoseconds: float) -> str:
+    return f"{nanoseconds:.0f} ns" if nanoseconds < 10_000 else f"{nanoseconds / 1000:.1f} µs"
+
+
+if __name__ == "__main__":
+    main()

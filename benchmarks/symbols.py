@@ -1,0 +1,141 @@
+"""What a lookup costs: batches on SQLite against the bare driver, hits against a full copy."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import sqlite3
+import time
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine
+
+from dataloaders.symbols import Symbol, SymbolMaster, generate_contract, get_token, replace_contract
+
+from .full_copy import FullCopy
+from .measure import compare, repeated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from .measure import Result
+
+COLUMNS = ", ".join(f"s.{field.name}" for field in fields(Symbol))
+# The statement that dataloaders.sql.sqlite sends, written out: the limit to be measured against
+# is the driver running it and the records being made.
+RAW = f"""
+    SELECT k.key, s.id, {COLUMNS}
+    FROM json_each(?) AS k
+    LEFT OUTER JOIN symtoken AS s
+    ON s.symbol = json_extract(k.value, '$[0]') AND s.exchange = json_extract(k.value, '$[1]')
+"""  # noqa: S608 - made of field names
+
+ALL_ROWS = f"SELECT {COLUMNS} FROM symtoken AS s"  # noqa: S608 - made of field names
+
+HITS_PER_ROUND = 20_000
+SCOPES_PER_ROUND = 5_000
+
+
+def results(rounds: int, folder: Path) -> Iterator[Result]:
+    """Yields the comparisons on a contract of 150,000 rows, generated in `folder`."""
+    path = folder / "contract.db"
+    engine = create_engine(f"sqlite:///{path}")
+    replace_contract(engine, generate_contract())
+    master = SymbolMaster(engine)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        pairs = connection.execute("SELECT symbol, exchange FROM symtoken").fetchall()
+        for size in (1, 10, 50, 150, 1_000):
+            yield _batch(size, rounds, master, connection, pairs)
+        everything = connection.execute(ALL_ROWS).fetchall()
+    yield _hit(rounds, master, FullCopy(Symbol(*row) for row in everything))
+    yield _scope(rounds, master)
+    master.close()
+    engine.dispose()
+
+
+def _batch(
+    size: int,
+    rounds: int,
+    master: SymbolMaster,
+    connection: sqlite3.Connection,
+    pairs: list[tuple[str, str]],
+) -> Result:
+    keys = random.Random(size).sample(pairs, size)
+
+    def raw() -> list[Symbol | None]:
+        found: list[Symbol | None] = [None] * len(keys)
+        for row in connection.execute(RAW, (json.dumps(keys),)).fetchall():
+            if row[1] is not None:
+                found[row[0]] = Symbol(*row[2:])
+        return found
+
+    def batched() -> list[Symbol | None]:
+        with master.scope():
+            return master.symbols.get_many(keys)
+
+    if raw() != batched():
+        raise SystemExit("The driver and the loader gave different answers.")
+    times = max(3, 400 // size)
+    return compare(
+        f"`get_many` on SQLite in a scope of its own, {size} keys",
+        repeated(batched, times),
+        repeated(raw, times),
+        against="the same statement on a bare sqlite3 connection, into the same records",
+        units=times,
+        unit="batch",
+        rounds=rounds,
+        wanted=1.3 if size == 50 else None,
+    )
+
+
+def _hit(rounds: int, master: SymbolMaster, copy: FullCopy) -> Result:
+    if get_token("RELIANCE", "NSE") != copy.get_token("RELIANCE", "NSE"):
+        raise SystemExit("The copy and the loader gave different answers.")
+
+    def in_scope(call: Callable[[str, str], str | None]) -> Callable[[], float]:
+        def timed() -> float:
+            with master.scope():
+                call("RELIANCE", "NSE")
+                begin = time.perf_counter()
+                for _ in range(HITS_PER_ROUND):
+                    call("RELIANCE", "NSE")
+                return time.perf_counter() - begin
+
+        return timed
+
+    return compare(
+        "`get_token` of a symbol that the scope knows",
+        in_scope(get_token),
+        in_scope(copy.get_token),
+        against="a full copy of the table in memory, valid for the session (full_copy.py)",
+        units=HITS_PER_ROUND,
+        unit="call",
+        rounds=rounds,
+        wanted=300,
+        wanted_ns=True,
+    )
+
+
+def _scope(rounds: int, master: SymbolMaster) -> Result:
+    def scope() -> None:
+        with master.scope():
+            pass
+
+    def nothing() -> None:
+        with contextlib.nullcontext():
+            pass
+
+    return compare(
+        "a scope, opened and closed unused",
+        repeated(scope, SCOPES_PER_ROUND),
+        repeated(nothing, SCOPES_PER_ROUND),
+        against="`contextlib.nullcontext()`",
+        units=SCOPES_PER_ROUND,
+        unit="scope",
+        rounds=rounds,
+        wanted=2_000,
+        wanted_ns=True,
+    )
