@@ -7,11 +7,11 @@ goes and who runs it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import Context, copy_context
 from typing import Any, Final, NoReturn, Protocol
 
-from .errors import BatchResultError, KeyLoadError
+from .errors import BatchResultError, UnraisableError
 
 MISSING: Final = object()
 """Stands for 'no answer yet' where None is an answer."""
@@ -37,18 +37,23 @@ class Settleable(Protocol):
 class Failure:
     """An error that stands where a value would."""
 
-    __slots__ = ("_traceback", "error")
+    __slots__ = ("_error", "_traceback")
 
     def __init__(self, error: Exception) -> None:
-        self.error = error
+        self._error = error
         self._traceback = error.__traceback__
 
-    def throw(self) -> NoReturn:
-        """Raises the error for one of its callers.
+    @property
+    def error(self) -> Exception:
+        """The error, with the traceback that it came with.
 
-        Each caller gets the traceback as it was, or it would grow by every caller before.
+        Otherwise the traceback would grow by every caller that it was raised for.
         """
-        raise self.error.with_traceback(self._traceback)
+        return self._error.with_traceback(self._traceback)
+
+    def throw(self) -> NoReturn:
+        """Raises the error for one of its callers."""
+        raise self.error
 
 
 class Batch:
@@ -59,32 +64,38 @@ class Batch:
         keys: Cache key to key, in the order of asking.
         callers: Each waiting future with the cache key that it waits for.
         groups: `load_many` calls that wait for keys in this batch.
+        threads: For each thread that waits, the keys that it asked for, some of them here.
         hits: Futures whose answer is known already, or is another batch's, and which settle with
             this batch so that what their callers load next is one batch again.
-        context: The context of who asked first.
+        context: The context of who asked for a key first.
         other_contexts: The contexts of those who asked later, as far as they differ from it.
-        parents: The running batches whose functions asked for keys of this one.
+        awaits: The batches that this one's function waits for.
+        urgent: Whether another batch's function waits for this one.
+        task: What serves it, on an event loop.
+        opened_by_hit: Whether that was started by a caller who asked for no key of it.
+        grant_place: While the batch waits for others to end, what lets it go on at once.
         forgotten: Cache keys that were cleared, or asked for anew, while the batch was under way.
         begun: Whether it is, or was, under way.
-        task: What serves it, on an event loop.
-        aborted: Whether it ended because its runner did, by no fault of its other callers.
         answers: Cache key to value or `Failure`; None until the batch is settled.
     """
 
     __slots__ = (
-        "aborted",
         "answers",
+        "awaits",
         "begun",
         "callers",
         "context",
         "forgotten",
+        "grant_place",
         "groups",
         "hits",
         "keys",
+        "opened_by_hit",
         "other_contexts",
         "owner",
-        "parents",
         "task",
+        "threads",
+        "urgent",
     )
 
     def __init__(self, owner: object) -> None:
@@ -92,18 +103,24 @@ class Batch:
         self.keys: dict[Hashable, Any] = {}
         self.callers: list[tuple[Settleable, Hashable]] = []
         self.groups: list[Group] = []
+        self.threads: list[Mapping[Hashable, Any]] = []
         self.hits: list[tuple[Settleable, Hashable, Any]] = []
-        self.context = copy_context()
+        self.context: Context | None = None
         self.other_contexts: list[Context] = []
-        self.parents: tuple[Batch, ...] = ()
+        self.awaits: list[Batch] = []
+        self.urgent = False
+        self.grant_place: Callable[[], None] | None = None
         self.forgotten: set[Hashable] = set()
         self.begun = False
-        self.task: object = None
-        self.aborted = False
+        self.task: Any = None
+        self.opened_by_hit = False
         self.answers: dict[Hashable, Any] | None = None
 
     def asked_from(self, context: Context) -> None:
         """Takes note of a caller's context."""
+        if self.context is None:
+            self.context = context
+            return
         try:
             # Copies of one context share their storage and compare at once.
             same = context == self.context
@@ -127,6 +144,8 @@ class Batch:
             group.batch_settled()
         self.callers.clear()
         self.groups.clear()
+        self.threads.clear()
+        self.awaits.clear()
         self.settle_hits()
 
     def settle_hits(self) -> None:
@@ -149,7 +168,7 @@ class Batch:
         """Whether this batch cannot be answered before `other` is."""
         if self.answers is not None:
             return False
-        return other is self or any(parent.waits_for(other) for parent in self.parents)
+        return other is self or any(batch.waits_for(other) for batch in self.awaits)
 
 
 class Group:
@@ -206,6 +225,19 @@ def unwrapped(answers: list[Any], *, return_exceptions: bool) -> list[Any] | Fai
     return [answer.error if type(answer) is Failure else answer for answer in answers]
 
 
+def call(loader: str, function: Callable[[list[Any]], Any], keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns
+    """Calls a batch function, to the end if it is a generator.
+
+    Raises:
+        UnraisableError: It raised a StopIteration, which no future takes.
+    """
+    try:
+        result = function(keys)
+        return list(result) if isinstance(result, Iterator) else result
+    except (StopIteration, StopAsyncIteration) as error:
+        raise UnraisableError(loader, error) from error
+
+
 def answers_from(loader: str, keys: dict[Hashable, Any], result: object) -> dict[Hashable, Any]:
     """Checks a batch function's result and turns it into one answer for each cache key.
 
@@ -234,11 +266,13 @@ def answers_from(loader: str, keys: dict[Hashable, Any], result: object) -> dict
         got = f"{len(values)} values"
         raise BatchResultError(loader, list(keys.values()), values, got)
     # Looking at each value takes twice as long as looking at their types.
-    if any(issubclass(kind, BaseException) for kind in set(map(type, values))):
-        values = [
-            key_failure(loader, value) if isinstance(value, BaseException) else value
-            for value in values
-        ]
+    for kind in set(map(type, values)):
+        if issubclass(kind, BaseException):
+            values = [
+                key_failure(loader, value) if isinstance(value, BaseException) else value
+                for value in values
+            ]
+            break
     return dict(zip(keys, values, strict=True))
 
 
@@ -249,6 +283,6 @@ def key_failure(loader: str, error: BaseException) -> Failure:
     """
     if isinstance(error, Exception) and not isinstance(error, StopIteration | StopAsyncIteration):
         return Failure(error)
-    replacement = KeyLoadError(loader, error)
+    replacement = UnraisableError(loader, error)
     replacement.__cause__ = error
     return Failure(replacement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from .errors import BatchAbortedError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, MutableMapping
+
+
+logger = logging.getLogger(__name__)
 
 
 class LoaderCache:
@@ -93,9 +97,14 @@ class LoaderCache:
             self._end(batch, {})
             batch.settle(dict.fromkeys(batch.keys, Failure(error)))
 
+    def withdraw(self, batch: Batch) -> None:
+        """Takes back `begin`: the batch is to be run again."""
+        self._end(batch, {})
+        batch.begun = False
+        batch.forgotten.clear()
+
     def abort(self, loader: str, batch: Batch, cause: BaseException) -> None:
         """Fails a batch whose runner was cancelled, killed or interrupted."""
-        batch.aborted = True
         error = BatchAbortedError(loader, len(batch.keys), cause)
         error.__cause__ = cause
         self.fail(batch, error)
@@ -119,7 +128,10 @@ class LoaderCache:
                     if cache_key not in batch.forgotten
                     and (self._keep_errors or type(answer) is not Failure)
                 }
-            self.values.update(answers)
+            try:
+                self.values.update(answers)
+            except Exception:  # whatever a user's mapping raises: the callers have their answers
+                logger.exception("The cache_map refused the answers of a batch.")
 
 
 class _LockedMapping:

@@ -100,13 +100,16 @@ class BatchTimeoutError(DataLoaderError, TimeoutError):
         )
 
 
-class KeyLoadError(DataLoaderError):
-    """A key's error is one that cannot be raised into its caller (`StopIteration` and the like)."""
+class UnraisableError(DataLoaderError):
+    """The batch function raised or returned what cannot be raised into a caller.
+
+    `StopIteration` would end the caller's loop, a `BaseException` in the place of a value its task.
+    """
 
     def __init__(self, loader: str, error: BaseException) -> None:
         super().__init__(
-            f"The batch function of {loader} gave {error!r} as the outcome of a key. An exception "
-            "of that kind would end the loop or the task that reads it; give an Exception instead."
+            f"The batch function of {loader} gave {error!r} as an outcome. An exception of that "
+            "kind would end the loop or the task that it reaches; give an Exception instead."
         )
 
 

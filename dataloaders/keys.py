@@ -23,6 +23,8 @@ def typed_key(key: Any) -> Hashable:  # noqa: ANN401 - a key is whatever the app
             if type(part) not in PLAIN_TYPES:
                 return tuple([typed_key(part) for part in key])
         return key
+    if isinstance(key, tuple):  # a named one
+        return (type(key), typed_key(tuple(key)))
     if type(key) in PLAIN_TYPES:
         return key  # type: ignore[no-any-return]  # every value of these types is hashable
     return (type(key), key)

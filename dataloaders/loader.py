@@ -19,7 +19,7 @@ import aiodataloader
 
 from .batch import MISSING, Batch, Failure, Group, key_failure, unwrapped
 from .cache import LoaderCache
-from .dispatch.context import asking_batch, check_recursion
+from .dispatch.context import asking_batch, wait_for_pending
 from .dispatch.tick import Tick
 from .dispatch.turns import Turns
 from .errors import (
@@ -182,11 +182,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             if pending is not None:
                 return tick.answer(pending, cache_key)
         batch = tick.batch
-        if batch is None or (len(batch.keys) == self._full_at and cache_key not in batch.keys):
-            batch = tick.collecting()
+        if batch is None or len(batch.keys) == self._full_at:
+            batch = tick.collecting(cache_key)
         create_future = tick.create_future
         future: asyncio.Future[V] = create_future()
-        batch.keys[cache_key] = key
+        batch.keys.setdefault(cache_key, key)
         batch.callers.append((future, cache_key))
         batch.asked_from(copy_context())
         return future
@@ -217,8 +217,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             if answer is MISSING:
                 batch = self._pending(cache_key, key, tick)
                 if batch is None:
-                    batch = tick.collecting()
-                    batch.keys[cache_key] = key
+                    batch = tick.collecting(cache_key)
+                    batch.keys.setdefault(cache_key, key)
                 group.wait_for(batch, len(known), cache_key)
             known.append(answer)
         if not group.awaited:
@@ -285,6 +285,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         else:
             answers = [MISSING] * len(wanted)
             missing = dict(wanted)
+            if len(missing) < len(wanted):  # of several keys with one cache key, the first is asked
+                missing.update(reversed(wanted))
         if missing:
             fetched = self._turns.fetch(missing)
             answers = [
@@ -337,6 +339,10 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         Its scope calls this. Who waits for an answer already still gets it.
         """
         self._store.close()
+        # They refer back to the loader; without them it is freed at once, not by the collector.
+        self._tick = None
+        self._ticks.clear()
+        self.__dict__.pop("turns", None)
 
     def size(self) -> int:
         """Returns how many keys it knows."""
@@ -404,7 +410,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         batch = self._store.pending.get(cache_key)
         if batch is None or batch.owner is not tick:
             return None
-        check_recursion(self.name, key, asking_batch(), batch)
+        wait_for_pending(self.name, key, asking_batch(), batch)
         return batch
 
     def _cache_key(self, key: Any) -> Hashable:  # noqa: ANN401 - a caller may pass anything
@@ -445,15 +451,17 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
 
 def _check_limits(
-    name: str, max_batch_size: int | None, max_concurrency: int, timeout: float | None
+    name: str, max_batch_size: object, max_concurrency: object, timeout: object
 ) -> None:
-    for option, value in (
-        ("max_batch_size", max_batch_size),
-        ("max_concurrency", max_concurrency),
-        ("timeout", timeout),
+    for option, value, kinds, expected in (
+        ("max_batch_size", max_batch_size, (int,), "a positive whole number"),
+        ("max_concurrency", max_concurrency, (int,), "a positive whole number"),
+        ("timeout", timeout, (int, float), "a positive number of seconds"),
     ):
-        if value is not None and not value > 0:
-            raise ConfigurationError(f"{name}.{option}", "a positive number", value)
+        if value is None and option != "max_concurrency":
+            continue
+        if not isinstance(value, kinds) or isinstance(value, bool) or not value > 0:
+            raise ConfigurationError(f"{name}.{option}", expected, value)
 
 
 def _is_async(function: BatchFunction) -> bool:

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, Token, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from .errors import NoRegistryError, NoScopeError, ScopeClosedError, ScopeReusedError
 
@@ -33,7 +33,7 @@ COMMON_SECONDS: Final = 1.0
 COMMON_KEYS: Final = 10_000
 """How many keys are kept outside any scope."""
 
-_current: ContextVar[LoaderScope | None] = ContextVar("dataloaders.scope", default=None)
+_current: ContextVar[_Entry | None] = ContextVar("dataloaders.scope", default=None)
 _registries: WeakSet[LoaderRegistry] = WeakSet()
 
 
@@ -55,8 +55,8 @@ def serve_requests(
     """Has requests of a web framework get a scope each, at their first lookup.
 
     Args:
-        identify: Returns the object that stands for the request being served in this context,
-            or None. Called at every lookup.
+        identify: Returns the object that stands for the request being served in this context, or
+            None. Called at every lookup; the object has to allow weak references.
         open_scope: Returns the scope of such a request, opening it the first time, or None if
             the request's application does not take part. Who opens it has to close it.
     """
@@ -64,31 +64,60 @@ def serve_requests(
     _identify_request, _open_for_request = identify, open_scope
 
 
+class _Entry:
+    """A scope in a context, and the request that the context served when it came there."""
+
+    __slots__ = ("outer", "request", "scope")
+
+    outer: _Entry | None
+
+    def __init__(self, scope: LoaderScope) -> None:
+        self.scope = scope
+        request = _identify_request()
+        # Weak, because a thread's context outlives its requests. If nothing else has closed the
+        # scope when the request is gone, its going does.
+        self.request: Callable[[], object | None] = (
+            _no_request if request is None else ref(request, lambda _: scope.close())
+        )
+        outer = _current.get()
+        while outer is not None and outer.scope.closed:
+            outer = outer.outer  # or what is over would pile up there
+        self.outer = outer
+
+
 def current_scope() -> LoaderScope | None:
     """Returns the innermost open scope of this context, or None outside any."""
-    request = _identify_request()
-    scope = _current.get()
-    if scope is not None and scope.request is request and not scope.closed:
-        return scope
-    return _find_scope(scope, request)
+    scopes = _scopes_within(_identify_request()) or open_scopes()
+    return scopes[0] if scopes else None
 
 
-def _find_scope(scope: LoaderScope | None, request: object | None) -> LoaderScope | None:
-    """Finds the scope when the context variable does not hold it: at a request's first lookup.
+def open_scopes() -> list[LoaderScope]:
+    """Returns the open scopes of this context, the innermost first.
 
-    Also after a scope inside this one has ended, or when a request is served within another, as
-    a test client does: each must get its own.
+    The scope of a request, which is opened for it here if it has none yet, is the last; a request
+    that is served within another, as a test client does, sees none of the other's.
     """
-    around = scope
-    while around is not None and (around.closed or around.request is not request):
-        around = around.parent
-    if around is None and request is not None:
-        opened = _open_for_request(request)
-        if opened is not None:
-            opened.become_current()
-            return opened
-        return _find_scope(scope, None)
-    return around
+    request = _identify_request()
+    scopes = _scopes_within(request)
+    if request is not None:
+        whole = _open_for_request(request)
+        if whole is None:
+            return scopes + _scopes_within(None)
+        if whole not in scopes:
+            if not scopes:
+                _current.set(_Entry(whole))
+            scopes.append(whole)
+    return scopes
+
+
+def _scopes_within(request: object | None) -> list[LoaderScope]:
+    scopes = []
+    entry = _current.get()
+    while entry is not None:
+        if entry.request() is request and not entry.scope.closed:
+            scopes.append(entry.scope)
+        entry = entry.outer
+    return scopes
 
 
 class LoaderScope:
@@ -102,21 +131,17 @@ class LoaderScope:
 
     Attributes:
         registry: As given.
-        request: The web request that it belongs to, if any.
-        parent: The scope around it, if any.
         closed: Whether it is over.
         loaders: Loader class to its instance, for those in use.
     """
 
-    __slots__ = ("__weakref__", "_token", "closed", "loaders", "parent", "registry", "request")
+    __slots__ = ("__weakref__", "_token", "closed", "loaders", "registry")
 
     def __init__(self, registry: LoaderRegistry | None = None) -> None:
         self.registry = registry or _default_registry
-        self.request: object | None = None
-        self.parent: LoaderScope | None = None
         self.closed = False
         self.loaders: dict[type[DataLoader[Any, Any]], Any] = {}
-        self._token: Token[LoaderScope | None] | None = None
+        self._token: Token[_Entry | None] | None = None
 
     def loader(self, loader_class: type[L]) -> L:
         """Returns this scope's instance of a loader class, made at the first call.
@@ -142,7 +167,7 @@ class LoaderScope:
         if self.closed:
             raise ScopeClosedError("run")
         context = copy_context()
-        context.run(_current.set, self)
+        context.run(lambda: _current.set(_Entry(self)))
         return context.run(function, *args, **kwargs)
 
     def close(self) -> None:
@@ -152,15 +177,6 @@ class LoaderScope:
             loader.close()
         self.loaders.clear()
 
-    def become_current(self) -> Token[LoaderScope | None]:
-        """Makes this the scope of the calling context."""
-        self.request = _identify_request()
-        around = _current.get()
-        while around is not None and around.closed:
-            around = around.parent  # or the scopes of past requests would pile up in a thread
-        self.parent = around
-        return _current.set(self)
-
     def size(self) -> int:
         """Returns how many keys its loaders know."""
         return sum(loader.size() for loader in list(self.loaders.values()))
@@ -168,7 +184,7 @@ class LoaderScope:
     def __enter__(self) -> Self:
         if self._token is not None or self.closed:
             raise ScopeReusedError
-        self._token = self.become_current()
+        self._token = _current.set(_Entry(self))
         return self
 
     def __exit__(
@@ -185,6 +201,7 @@ class LoaderScope:
             # keeps a closed scope, which counts as none.
             pass
         finally:
+            self._token = None
             self.close()
 
     async def __aenter__(self) -> Self:
@@ -226,10 +243,10 @@ class LoaderRegistry:
         Raises:
             NoScopeError: There is no such scope, and the class is not shared.
         """
-        scope = current_scope()
-        while scope is not None and (scope.closed or scope.registry is not self):
-            scope = scope.parent
-        return scope.loader(loader_class) if scope is not None else self.outside(loader_class)
+        for scope in open_scopes():
+            if scope.registry is self:
+                return scope.loader(loader_class)
+        return self.outside(loader_class)
 
     def outside(self, loader_class: type[L]) -> L:
         """Returns the instance of a shared loader class that serves callers outside any scope.
@@ -272,10 +289,10 @@ def current_loader(loader_class: type[L]) -> L:
         NoScopeError: There is no such scope, and the class is not shared between requests.
         NoRegistryError: There is no such scope, and no such registry or several.
     """
-    scope = _current.get()
-    if scope is not None and scope.request is _identify_request():
+    entry = _current.get()
+    if entry is not None and entry.request() is _identify_request():
         try:
-            loader: L = scope.loaders[loader_class]
+            loader: L = entry.scope.loaders[loader_class]
         except KeyError:  # the first use in this scope, or it is closed
             pass
         else:
@@ -285,11 +302,9 @@ def current_loader(loader_class: type[L]) -> L:
 
 def _find_loader(loader_class: type[L]) -> L:
     kind = loader_class.registry_class
-    scope = current_scope()
-    while scope is not None:
-        if isinstance(scope.registry, kind) and not scope.closed:
+    for scope in open_scopes():
+        if isinstance(scope.registry, kind):
             return scope.loader(loader_class)
-        scope = scope.parent
     if not loader_class.shared:
         raise NoScopeError(loader_class.__name__)
     registry = _default_registry if kind is LoaderRegistry else sole_registry(kind)

@@ -28,18 +28,25 @@ def common_context(first: Context, others: Sequence[Context]) -> Context:
         return first.copy()
     common = Context()
     for variable, value in first.items():
-        if all(context.get(variable, MISSING) is value for context in others):
+        if all(_same(value, context.get(variable, MISSING)) for context in others):
             common.run(variable.set, value)
     return common
 
 
-def parents_of(first: Context, others: Sequence[Context]) -> tuple[Batch, ...]:
-    """Returns the running batches whose functions the callers are part of."""
-    asking = first.get(running_batch)
-    if not others:
-        return () if asking is None or asking.answers is not None else (asking,)
-    batches = {asking, *(context.get(running_batch) for context in others)}
-    return tuple(batch for batch in batches if batch is not None and batch.answers is None)
+def _same(one: object, other: object) -> bool:
+    try:
+        return one is other or bool(one == other)
+    except Exception:  # noqa: BLE001 - whatever __eq__ raised, they are not known to be the same
+        return False
+
+
+def note_askers(batch: Batch, first: Context, others: Sequence[Context]) -> None:
+    """Takes note of the running batches whose functions ask for keys of a batch."""
+    for context in (first, *others):
+        asker = context.get(running_batch)
+        if asker is not None and asker.answers is None:
+            asker.awaits.append(batch)
+            batch.urgent = True
 
 
 def asking_batch() -> Batch | None:
@@ -49,11 +56,23 @@ def asking_batch() -> Batch | None:
     return None if batch is None or batch.answers is not None else batch
 
 
-def check_recursion(loader: str, key: object, asker: Batch | None, pending: Batch) -> None:
-    """Refuses a batch function's lookup of a key that waits for that same function.
+def wait_for_pending(loader: str, key: object, asker: Batch | None, pending: Batch) -> None:
+    """Takes note that a batch's function is about to wait for a batch that is under way.
+
+    Args:
+        loader: The loader's name, for the error.
+        key: The key that it waits for.
+        asker: The batch whose function asks, if it is one that does.
+        pending: The batch that is to answer.
 
     Raises:
-        RecursiveLoadError: `pending` and `asker` would wait for each other.
+        RecursiveLoadError: `pending` waits for `asker`, so both would wait for ever.
     """
-    if asker is not None and asker.waits_for(pending):
+    if asker is None:
+        return
+    if pending.waits_for(asker):
         raise RecursiveLoadError(loader, key)
+    asker.awaits.append(pending)
+    pending.urgent = True
+    if pending.grant_place is not None:
+        pending.grant_place()  # it may wait for the very place that the asker holds

@@ -15,10 +15,10 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
-from dataloaders.batch import Batch, answers_from, settle_future
+from dataloaders.batch import Batch, answers_from, call, settle_future
 from dataloaders.errors import BatchTimeoutError
 
-from .context import common_context, parents_of, running_batch
+from .context import asking_batch, common_context, note_askers, running_batch
 from .workers import workers
 
 if TYPE_CHECKING:
@@ -90,13 +90,17 @@ class Tick:
         self._asker: object = _NOBODY
         self._sequential: object = _NOBODY
 
-    def collecting(self) -> Batch:
-        """Returns the batch that takes the next key."""
+    def collecting(self, cache_key: Hashable) -> Batch:
+        """Returns the batch that takes a key, or has it already."""
         batch = self.batch
         if batch is not None:
-            if not self._loader.is_full(batch):
+            if cache_key in batch.keys or not self._loader.is_full(batch):
                 return batch
             self._cache.begin(batch)
+        return self._open()
+
+    def _open(self) -> Batch:
+        """Starts collecting a batch, in a task whose context is a copy of the caller's."""
         self._loader.check_open()
         if self._sequential is not _NOBODY and self._sequential is not asyncio.current_task():
             self._sequential = _NOBODY
@@ -119,12 +123,14 @@ class Tick:
         """
         future = self.create_future()
         batch = self.batch
-        lockstep = self._loader.lockstep
+        # A batch function's own lookups keep no step with a batch that may wait for that function.
+        lockstep = self._loader.lockstep and asking_batch() is None
         if lockstep and (batch is None or not batch.keys):
             asker = asyncio.current_task()
             if batch is None:
                 if asker is not self._sequential:
-                    batch = self.collecting()
+                    batch = self._open()
+                    batch.opened_by_hit = True
                     self._asker = asker
             elif asker is not self._asker:
                 self._asker = _NOBODY
@@ -140,6 +146,8 @@ class Tick:
         """Waits for the end of the tick and for a place, then has the batch answered."""
         try:
             await _next_turn()
+            while not (batch.keys or batch.hits):
+                await _next_turn()  # an eager task comes here before what it was started for
             keys_before = 0
             turns_left = MAX_TURNS if self._loader.batch else 0
             while self.batch is batch and turns_left and len(batch.keys) > keys_before:
@@ -162,74 +170,88 @@ class Tick:
             if self.batch is batch:
                 self.batch = None
             _tasks.discard(batch.task)
+            batch.task = None  # a task's context refers to its batch: break the cycle
 
     async def _dispatch(self, batch: Batch) -> None:
         """Waits for a place among the batches under way, and runs the batch."""
         if not batch.begun:
             self._cache.begin(batch)
-        others = batch.other_contexts
-        batch.parents = parents_of(batch.context, others)
-        # What a running batch waits for is not queued: that batch may itself hold the last place.
-        if self._under_way >= self._loader.max_concurrency and not batch.parents:
-            await self._wait_for_place()
-        else:
-            self._under_way += 1
-        try:
-            if not others:
-                # This task's own context is a copy of the first caller's.
-                running_batch.set(batch)
-                await self._run(batch)
-            else:
-                context = common_context(batch.context, others)
-                context.run(running_batch.set, batch)
-                await self.loop.create_task(self._run(batch), context=context)
-        finally:
-            self._leave_place()
-
-    async def _wait_for_place(self) -> None:
-        place = self.create_future()
-        self._queue.append(place)
-        try:
-            await place
-        except asyncio.CancelledError:
-            if not place.cancelled():  # it was handed over just before
-                self._leave_place()
-            raise
-
-    def _leave_place(self) -> None:
-        """Hands the place on to the batch that has waited longest."""
-        while self._queue:
-            place = self._queue.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
-        self._under_way -= 1
-
-    async def _run(self, batch: Batch) -> None:
-        loader = self._loader
         timer = None
-        if loader.timeout is not None:
-            task = asyncio.current_task()
-            assert task is not None  # noqa: S101 - a coroutine of ours only ever runs in a task
-            timer = self.loop.call_later(loader.timeout, self._expire, batch, task, loader.timeout)
+        seconds = self._loader.timeout
+        if seconds is not None:
+            timer = self.loop.call_later(seconds, self._expire, batch, seconds, batch.task)
+        first, others = batch.context, batch.other_contexts
+        assert first is not None  # noqa: S101 - who asked for the first key has left it
+        note_askers(batch, first, others)
         try:
-            keys = loader.keys_of(batch)
-            if loader.runs_on_loop:
-                result = loader.batch_function(keys)
+            # What a running batch waits for goes at once: that batch may hold the last place.
+            if self._under_way < self._loader.max_concurrency or batch.urgent:
+                self._under_way += 1
             else:
-                result = await self.loop.run_in_executor(
-                    workers(), copy_context().run, loader.batch_function, keys
-                )
-            if hasattr(result, "__await__"):
-                result = await result
-            self._cache.settle(batch, answers_from(loader.name, batch.keys, result))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
-            self._cache.fail(batch, error)
+                await self._wait_for_place(batch)
+            try:
+                if others or batch.opened_by_hit:
+                    context = common_context(first, others)
+                    context.run(running_batch.set, batch)
+                    await self.loop.create_task(self._run(batch), context=context)
+                else:
+                    running_batch.set(batch)
+                    await self._run(batch)
+            finally:
+                self._leave_place()
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def _expire(self, batch: Batch, task: asyncio.Task[None], seconds: float) -> None:
+    async def _wait_for_place(self, batch: Batch) -> None:
+        place = self.create_future()
+        self._queue.append(place)
+        batch.grant_place = partial(self._grant, place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it was granted just before
+                self._leave_place()
+            raise
+        finally:
+            batch.grant_place = None
+
+    def _grant(self, place: asyncio.Future[None]) -> None:
+        if not place.done():
+            self._under_way += 1
+            place.set_result(None)
+
+    def _leave_place(self) -> None:
+        """Lets the batch go on that has waited longest."""
+        self._under_way -= 1
+        while self._queue and self._under_way < self._loader.max_concurrency:
+            self._grant(self._queue.popleft())
+
+    async def _run(self, batch: Batch) -> None:
+        loader = self._loader
+        try:
+            keys = loader.keys_of(batch)
+            if loader.is_async:
+                result = await loader.batch_function(keys)
+            else:
+                result = await self._call(keys)
+            self._cache.settle(batch, answers_from(loader.name, batch.keys, result))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
+            self._cache.fail(batch, error)
+
+    async def _call(self, keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns
+        """Calls a batch function that is no coroutine function."""
+        loader = self._loader
+        if loader.runs_on_loop:
+            result = call(loader.name, loader.batch_function, keys)
+        else:
+            run = copy_context().run
+            result = await self.loop.run_in_executor(
+                workers(), run, call, loader.name, loader.batch_function, keys
+            )
+        return await result if hasattr(result, "__await__") else result
+
+    def _expire(self, batch: Batch, seconds: float, task: asyncio.Task[None]) -> None:
         # Answered from here, not from the task: a batch function may ignore its cancellation.
         name = self._loader.name
         self._cache.fail(batch, BatchTimeoutError(name, len(batch.keys), seconds))

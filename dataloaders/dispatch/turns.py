@@ -15,20 +15,14 @@ from concurrent.futures import wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from dataloaders.batch import Batch, answers_from
-from dataloaders.errors import AsyncOnlyError, BatchTimeoutError
+from dataloaders.batch import Batch, answers_from, call
+from dataloaders.errors import AsyncOnlyError, BatchTimeoutError, RecursiveLoadError
 
-from .context import (
-    asking_batch,
-    check_recursion,
-    common_context,
-    parents_of,
-    running_batch,
-)
+from .context import asking_batch, common_context, note_askers, running_batch
 from .workers import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
     from contextvars import Context
 
     from dataloaders.cache import LoaderCache
@@ -63,45 +57,39 @@ class Turns:
         asker = asking_batch()
         if asker is not None or not self._loader.batch:
             return self._fetch_alone(keys, asker)
-        batches = self._take_turn(keys)
-        if any(batch.aborted for batch in batches):
-            # Its runner was killed or timed out, which is no reason to fail the others.
-            batches = self._take_turn(keys)
-        if len(batches) == 1:
-            return batches[0].answers or {}
-        return {
-            cache_key: answer
-            for batch in batches
-            for cache_key, answer in (batch.answers or {}).items()
-        }
-
-    def _take_turn(self, keys: dict[Hashable, Any]) -> list[Batch]:
-        """Returns settled batches that hold `keys`."""
         batches = self._collect(keys)
         with self._turn:
             # Whatever was under way has ended with the turn before. What is not answered yet is
             # in the queue, perhaps behind keys of threads that wait for the turn after this one.
-            while any(batch.answers is None for batch in batches):
-                with self._gate:
-                    batch = self._queue.popleft()
-                self._run(batch)
-        return batches
+            for wanted in batches:
+                while wanted.answers is None:
+                    with self._gate:
+                        batch = self._queue.popleft() if self._queue else wanted
+                    self._run(batch, keys)
+        if len(batches) == 1:
+            return batches[0].answers or {}
+        answers: dict[Hashable, Any] = {}
+        for batch in batches:
+            answers |= batch.answers or {}
+        return answers
 
     def _collect(self, keys: dict[Hashable, Any]) -> list[Batch]:
         """Puts keys into batches that wait for a turn; returns the batches that have them."""
-        batches: list[Batch] = []
+        context = copy_context()
         with self._gate:
             if not (self._queue or self._cache.pending or self._loader.max_batch_size):
-                batch = self._collecting()
-                batch.keys = keys
-                return [batch]
-            context = copy_context()
-            for cache_key, key in keys.items():
-                batch = self._pending(cache_key) or self._collecting()
-                batch.keys.setdefault(cache_key, key)
-                if not (batches and batches[-1] is batch) and batch not in batches:
-                    batches.append(batch)
-                    batch.asked_from(context)
+                batches = [self._collecting()]
+                batches[0].keys = keys.copy()
+            else:
+                batches = []
+                for cache_key, key in keys.items():
+                    batch = self._pending(cache_key) or self._collecting()
+                    batch.keys.setdefault(cache_key, key)
+                    if not (batches and batches[-1] is batch) and batch not in batches:
+                        batches.append(batch)
+            for batch in batches:
+                batch.threads.append(keys)
+                batch.asked_from(context)
         return batches
 
     def _collecting(self) -> Batch:
@@ -127,48 +115,68 @@ class Turns:
         by a batch function that waits for theirs.
         """
         loader = self._loader
+        context = copy_context()
         batches: list[Batch] = []
         for cache_key, key in keys.items():
             pending = self._cache.pending.get(cache_key)
-            if pending is not None:
-                check_recursion(loader.name, key, asker, pending)
+            if asker is not None and pending is not None and pending.waits_for(asker):
+                raise RecursiveLoadError(loader.name, key)
             if not batches or loader.is_full(batches[-1]):
                 batches.append(Batch(self))
+                batches[-1].asked_from(context)
             batches[-1].keys[cache_key] = key
         answers: dict[Hashable, Any] = {}
         for batch in batches:
-            self._run(batch)
+            self._run(batch, keys)
             answers |= batch.answers or {}
         return answers
 
-    def _run(self, batch: Batch) -> None:
+    def _run(self, batch: Batch, own: Mapping[Hashable, Any]) -> None:
+        """Has the batch function answer a batch; `own` is what this thread has asked for."""
         loader = self._loader
-        keys = loader.keys_of(batch)
-        batch.parents = parents_of(batch.context, batch.other_contexts)
+        assert batch.context is not None  # noqa: S101 - who asked for the first key has left it
         context = common_context(batch.context, batch.other_contexts)
+        note_askers(batch, batch.context, batch.other_contexts)
         context.run(running_batch.set, batch)
         self._cache.begin(batch)
         try:
-            result = self._call(context, keys)
+            result = self._call(context, loader.keys_of(batch))
             self._cache.settle(batch, answers_from(loader.name, batch.keys, result))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             self._cache.fail(batch, error)
         except BaseException as error:
-            self._cache.abort(loader.name, batch, error)
+            self._leave_to_others(batch, own, error)
             raise
+
+    def _leave_to_others(
+        self, batch: Batch, own: Mapping[Hashable, Any], error: BaseException
+    ) -> None:
+        """Puts back what other threads asked for when this one is killed, or out of its time.
+
+        That was no fault of theirs, and the next of them has the turn at once.
+        """
+        with self._gate:
+            others = [keys for keys in batch.threads if keys is not own]
+            wanted = {key: batch.keys[key] for key in batch.keys if any(key in o for o in others)}
+            if wanted:
+                self._cache.withdraw(batch)
+                batch.keys, batch.threads = wanted, others
+                self._queue.appendleft(batch)
+                return
+        self._cache.abort(self._loader.name, batch, error)
 
     def _call(self, context: Context, keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns
         """Calls the batch function, on this stack unless it has a time limit."""
         loader = self._loader
         if loader.timeout is None:
-            result = context.run(loader.batch_function, keys)
+            result = context.run(call, loader.name, loader.batch_function, keys)
         else:
-            call = workers().submit(context.run, loader.batch_function, keys)
-            wait([call], loader.timeout)
-            if not call.done():
-                call.cancel()
+            running = workers().submit(context.run, call, loader.name, loader.batch_function, keys)
+            wait([running], loader.timeout)
+            if not running.done():
+                running.cancel()
                 raise BatchTimeoutError(loader.name, len(keys), loader.timeout)
-            result = call.result()
+            result = running.result()
         if hasattr(result, "__await__"):
             if inspect.iscoroutine(result):
                 result.close()  # or Python would warn that nobody awaited it

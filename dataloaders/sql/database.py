@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.orm import Session
+    from typing_extensions import TypeIs  # typing's own from 3.13 on
 
     from .plan import Execute
 
@@ -32,6 +35,16 @@ def executor_on(bind: Engine | Session) -> AbstractContextManager[Execute]:
     if _somebody_listens(bind):
         return _connected(bind)
     return _PooledCursor(bind)
+
+
+def is_async_engine(bind: object) -> TypeIs[AsyncEngine]:
+    """Whether a bind is an AsyncEngine.
+
+    Asked without importing SQLAlchemy's asyncio side, which fails where greenlet is missing: if
+    nobody has imported it, nobody has an AsyncEngine.
+    """
+    asyncio_side = sys.modules.get("sqlalchemy.ext.asyncio")
+    return asyncio_side is not None and isinstance(bind, asyncio_side.AsyncEngine)
 
 
 @contextmanager
@@ -68,7 +81,10 @@ class _PooledCursor:
         self._engine = engine
 
     def __enter__(self) -> Execute:
-        self._connection = self._engine.raw_connection()
+        try:
+            self._connection = self._engine.raw_connection()
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            raise self._wrapped(error, None, None, lost=False) from error
         return self._execute
 
     def __exit__(self, *_error: object) -> None:
@@ -86,16 +102,27 @@ class _PooledCursor:
             lost = dialect.is_disconnect(error, self._connection, cursor)
             if lost:
                 self._connection.invalidate(error)
-            raise DBAPIError.instance(
-                text,
-                parameters,
-                error,
-                dialect.loaded_dbapi.Error,
-                hide_parameters=self._engine.hide_parameters,
-                connection_invalidated=lost,
-                dialect=dialect,
-            ) from error
+            raise self._wrapped(error, text, parameters, lost=lost) from error
         return rows
+
+    def _wrapped(
+        self,
+        error: Exception,
+        text: str | None,
+        parameters: Any,  # noqa: ANN401 - the driver's parameters
+        *,
+        lost: bool,
+    ) -> BaseException:
+        """Returns a driver's error as the one that a Connection would raise."""
+        return DBAPIError.instance(
+            text,
+            parameters,
+            error,
+            self._engine.dialect.loaded_dbapi.Error,
+            hide_parameters=self._engine.hide_parameters,
+            connection_invalidated=lost,
+            dialect=self._engine.dialect,
+        )
 
 
 def explain(error: SQLAlchemyError, loader: str, keys: int) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Dialect, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import SingletonThreadPool
 
@@ -16,17 +15,19 @@ from dataloaders.batch import MISSING, Batch, Failure
 from dataloaders.errors import ConfigurationError
 from dataloaders.loader import DataLoader
 
-from .database import execute_on, executor_on, explain
+from .database import execute_on, executor_on, explain, is_async_engine
 from .definition import Definition, define
 from .plan import Plan
 from .sqlite import SQLitePlan
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from .plan import Execute, Keys, Row
 
 R = TypeVar("R")
 
-Bind = Engine | AsyncEngine | Session | scoped_session[Session]
+Bind: TypeAlias = "Engine | AsyncEngine | Session | scoped_session[Session]"
 
 PLANS: dict[str, type[Plan]] = {"sqlite": SQLitePlan}
 """Dialect name to the plan that asks it; any other database is asked by `Plan` itself."""
@@ -82,7 +83,7 @@ class TableLoader(DataLoader[Any, R | None]):
         bind: Bind | None = None,
         **options: Any,  # noqa: ANN401 - DataLoader's options
     ) -> None:
-        if not isinstance(bind, Bind):
+        if not (isinstance(bind, Engine | Session | scoped_session) or is_async_engine(bind)):
             expected = (
                 "an Engine, an AsyncEngine or a Session (which a scope gives to its loaders if an "
                 "EngineRegistry or a SymbolMaster made it)"
@@ -91,7 +92,7 @@ class TableLoader(DataLoader[Any, R | None]):
         self.bind = bind
         self._definition = self.definition()
         self._cast = self._definition.cast
-        if isinstance(bind, AsyncEngine):
+        if is_async_engine(bind):
             super().__init__(self._load_async, **options)
         else:
             super().__init__(**options)
@@ -150,7 +151,7 @@ class TableLoader(DataLoader[Any, R | None]):
             raise
 
     async def _load_async(self, keys: list[Any]) -> list[Any]:
-        assert isinstance(self.bind, AsyncEngine)  # noqa: S101 - __init__ looked
+        assert is_async_engine(self.bind)  # noqa: S101 - __init__ looked
         try:
             async with self.bind.connect() as connection:
                 return await connection.run_sync(
@@ -208,7 +209,7 @@ class TableLoader(DataLoader[Any, R | None]):
         bind = self.bind
         if isinstance(bind, scoped_session):
             return bind()
-        assert not isinstance(bind, AsyncEngine)  # noqa: S101 - __init__ gave it _load_async
+        assert not is_async_engine(bind)  # noqa: S101 - __init__ gave it _load_async
         return bind
 
     def _plan(self) -> Plan:
@@ -220,7 +221,7 @@ class TableLoader(DataLoader[Any, R | None]):
         return plan
 
     def _dialect(self) -> Dialect:
-        if isinstance(self.bind, Engine | AsyncEngine):
+        if isinstance(self.bind, Engine) or is_async_engine(self.bind):
             return self.bind.dialect
         return self.bind.get_bind(clause=self._definition.table).dialect
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+import threading
 from typing import TYPE_CHECKING, Any
 
+import flask.globals
 from flask import current_app
-
-# The context variable itself: Flask's public proxies take several times as long to say which
-# context is current, and every lookup asks.
-from flask.globals import _cv_app
-from sqlalchemy import create_engine
 
 from dataloaders import LoaderRegistry, LoaderScope
 from dataloaders.errors import ConfigurationError
@@ -22,13 +18,19 @@ from .settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import ContextVar
 
     from flask import Flask
     from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 _NAME = "dataloaders"
-_SCOPE = "_dataloaders_scope"  # where the scope is kept on the request's `flask.g`
+_SCOPE = "_dataloaders_scope"  # the attribute of the request's context that keeps its scope
+
+# The context variables themselves: every lookup asks which request it is for, and Flask's public
+# proxies take several times as long to tell. From 3.2 on one context serves for both.
+_cv_app: ContextVar[Any] = flask.globals._cv_app  # noqa: SLF001 - see above
+_cv_request: ContextVar[Any] = getattr(flask.globals, "_cv_request", _cv_app)
 
 
 class DataLoaders:
@@ -73,13 +75,13 @@ class DataLoaders:
         if _NAME in app.extensions:
             raise ConfigurationError(f"DataLoaders({app.name})", "set up once", "a second time")
         settings = read_settings(app)
-        engine = self._engine
-        if engine is None and settings.database_uri is not None:
-            engine = create_engine(settings.database_uri, **settings.engine_options)
+        engine = settings.make_engine() if self._engine is None else self._engine
         app.extensions[_NAME] = _Application(engine, self._table)
-        app.teardown_appcontext(_close_scope)
+        # A context of the application alone (a command's, a test's) ends with the second only.
+        app.teardown_request(_end_of_request)
+        app.teardown_appcontext(_end_of_context)
         app.cli.add_command(symbols)
-        serve_requests(partial(_cv_app.get, None), _scope_of)
+        serve_requests(_current_context, _scope_of)
 
     @property
     def master(self) -> SymbolMaster:
@@ -111,6 +113,7 @@ class _Application:
         self._engine = engine
         self._table = table
         self._registry: LoaderRegistry | None = None
+        self._lock = threading.Lock()
         if not callable(engine):
             self._registry = self._make(engine)
 
@@ -118,7 +121,9 @@ class _Application:
     def registry(self) -> LoaderRegistry:
         if self._registry is None:
             assert callable(self._engine)  # noqa: S101 - __init__ has made the others
-            self._registry = self._make(self._engine())
+            with self._lock:  # two masters would be one too many for lookups outside requests
+                if self._registry is None:
+                    self._registry = self._make(self._engine())
         return self._registry
 
     def _make(self, engine: Engine | AsyncEngine | None) -> LoaderRegistry:
@@ -132,21 +137,45 @@ def _application(extensions: dict[str, Any]) -> _Application:
     return application
 
 
-def _scope_of(context: Any) -> LoaderScope | None:  # noqa: ANN401 - an AppContext
+def _current_context() -> object | None:
+    """Returns the context of the request being served, or of the application where there is none.
+
+    Not always the latter: requests that are made inside an application's context share it. And
+    not always the former: a request may have another application's context pushed inside it.
+    """
+    context: object | None = _cv_app.get(None)
+    request = _cv_request.get(None)
+    if request is not None and request.app is getattr(context, "app", None):
+        context = request
+    return context
+
+
+def _scope_of(context: Any) -> LoaderScope | None:  # noqa: ANN401 - one of Flask's contexts
     """Returns the scope of the request whose context this is, opened at the first call."""
     application = context.app.extensions.get(_NAME)
     if application is None:
         return None
-    scope: LoaderScope | None = context.g.get(_SCOPE)
-    if scope is None:
-        scope = application.registry.scope()
-        setattr(context.g, _SCOPE, scope)
-    # A function that runs at the context's very end, after ours, finds it closed.
-    return None if scope.closed else scope
+    kept = vars(context)
+    scope: LoaderScope | None = kept.get(_SCOPE)
+    if scope is not None and scope.closed:
+        if not kept.get("_cv_tokens", True):
+            return None  # somebody has kept a copy of the context beyond its end
+        # A streamed response goes on in its request's context, which has ended once by then.
+        kept.pop(_SCOPE, None)
+        scope = None
+    # setdefault is atomic: threads that come here together get one scope.
+    return scope or kept.setdefault(_SCOPE, application.registry.scope())
 
 
-def _close_scope(_error: BaseException | None) -> None:
-    context = _cv_app.get()
-    scope = context.g.get(_SCOPE)
+def _end_of_request(_error: BaseException | None) -> None:
+    _close_scope(_cv_request.get())
+
+
+def _end_of_context(_error: BaseException | None) -> None:
+    _close_scope(_cv_app.get())
+
+
+def _close_scope(context: Any) -> None:  # noqa: ANN401 - one of Flask's contexts
+    scope = vars(context).get(_SCOPE)
     if scope is not None:
         scope.close()

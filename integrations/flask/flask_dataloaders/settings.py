@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from dataloaders.errors import ConfigurationError
@@ -23,14 +24,35 @@ class Settings:
     """What an application has set.
 
     Attributes:
-        database_uri: `DATALOADERS_DATABASE_URI`, a SQLAlchemy URL; Flask-SQLAlchemy's
+        database: `DATALOADERS_DATABASE_URI`, a SQLAlchemy URL; Flask-SQLAlchemy's
             `SQLALCHEMY_DATABASE_URI` if it is not set.
+        database_setting: Which of the two it is.
         engine_options: `DATALOADERS_ENGINE_OPTIONS`, arguments of `create_engine`: a dict, or in
             the environment a JSON object.
     """
 
-    database_uri: str | None
+    database: URL | None
+    database_setting: str
     engine_options: dict[str, Any]
+
+    def make_engine(self) -> Engine | None:
+        """Makes the engine, if there is a database for it.
+
+        Raises:
+            ConfigurationError: SQLAlchemy refuses the URL or the options, or has no such driver.
+        """
+        if self.database is None:
+            return None
+        try:
+            return create_engine(self.database, **self.engine_options)
+        except (ArgumentError, ImportError, ValueError) as error:
+            expected = f"a URL that SQLAlchemy can make an engine of ({error})"
+            raise ConfigurationError(self.database_setting, expected, self.database) from error
+        except TypeError as error:
+            expected = f"arguments that create_engine takes ({error})"
+            raise ConfigurationError(
+                f"{PREFIX}ENGINE_OPTIONS", expected, self.engine_options
+            ) from error
 
 
 def read_settings(app: Flask) -> Settings:
@@ -43,23 +65,27 @@ def read_settings(app: Flask) -> Settings:
     for name in app.config:
         if name.startswith(PREFIX) and name not in known:
             raise ConfigurationError(name, f"one of {', '.join(sorted(known))}", name)
-    return Settings(database_uri=_database_uri(app), engine_options=_engine_options(app))
+    name = f"{PREFIX}DATABASE_URI"
+    value = _setting(app, "DATABASE_URI")
+    if not value:
+        name = "SQLALCHEMY_DATABASE_URI"
+        value = app.config.get(name)
+    return Settings(_database(name, value), name, _engine_options(app))
 
 
 def _setting(app: Flask, name: str) -> Any:  # noqa: ANN401 - a setting holds what the application put there
     return app.config.get(PREFIX + name, os.environ.get(PREFIX + name))
 
 
-def _database_uri(app: Flask) -> str | None:
-    uri = _setting(app, "DATABASE_URI") or app.config.get("SQLALCHEMY_DATABASE_URI")
-    if uri is None:
+def _database(name: str, value: Any) -> URL | None:  # noqa: ANN401 - as _setting
+    if not value:
         return None
     try:
-        make_url(uri)
-    except ArgumentError:
+        return make_url(value)
+    except (ArgumentError, ValueError):
         expected = "a SQLAlchemy database URL such as sqlite:///app.db"
-        raise ConfigurationError(f"{PREFIX}DATABASE_URI", expected, uri) from None
-    return str(uri)
+        without_password = re.sub(":[^:]*@", ":***@", str(value))
+        raise ConfigurationError(name, expected, without_password) from None
 
 
 def _engine_options(app: Flask) -> dict[str, Any]:
@@ -69,7 +95,7 @@ def _engine_options(app: Flask) -> dict[str, Any]:
             options = json.loads(options)
         except ValueError:
             options = options[:80]
-    if not isinstance(options, dict):
+    if not (isinstance(options, dict) and all(isinstance(name, str) for name in options)):
         expected = "a dict of create_engine's arguments (a JSON object in the environment)"
         raise ConfigurationError(f"{PREFIX}ENGINE_OPTIONS", expected, options)
     return options

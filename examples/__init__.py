@@ -1,0 +1,1 @@
+"""Applications that use the library; start with `trading`."""

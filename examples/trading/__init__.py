@@ -1,0 +1,1 @@
+"""A small trading platform that looks symbols up one at a time, as such platforms do."""

@@ -1,0 +1,128 @@
+"""The application: four endpoints, and which way it looks symbols up.
+
+Configuration, in `create_app`'s argument or the environment:
+
+`TRADING_DATABASE_URI`: SQLAlchemy's URL of the database with the master contract.
+`TRADING_BROKER_URL`: Where the broker is.
+`TRADING_LOOKUPS`: `naive`, a query for each lookup, or `batched`, through the library.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from flask import Flask, request
+from sqlalchemy import create_engine
+from werkzeug.exceptions import HTTPException
+
+from flask_dataloaders import DataLoaders
+
+from .broker.client import BrokerClient, BrokerError
+from .exact_json import ExactJSONProvider
+from .lookups import EXTENSION, batched
+from .lookups.naive import NaiveLookups
+from .metering import report_costs
+from .requests import InvalidRequestError, parse_basket, parse_subscription
+from .services.basket import place_basket
+from .services.live_prices import subscribe
+from .services.order_book import order_book
+from .services.positions import position_book
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Engine
+
+    from .lookups.variants import Lookups
+
+Answer = dict[str, object]
+
+_ENGINE = "trading_engine"
+_DEFAULTS = {
+    "TRADING_DATABASE_URI": "sqlite:///var/trading.db",
+    "TRADING_BROKER_URL": "http://127.0.0.1:8801",
+    "TRADING_LOOKUPS": "batched",
+}
+
+
+def create_app(config: Mapping[str, object] | None = None) -> Flask:
+    """Makes the application.
+
+    Args:
+        config: Settings, which have priority over those of the environment.
+
+    Raises:
+        ValueError: `TRADING_LOOKUPS` or `TRADING_BROKER_URL` is not what it has to be.
+    """
+    app = Flask(__name__)
+    app.json = ExactJSONProvider(app)
+    app.config.from_mapping({name: os.environ.get(name, _DEFAULTS[name]) for name in _DEFAULTS})
+    app.config.from_mapping(config)
+    broker = BrokerClient(app.config["TRADING_BROKER_URL"])
+    engine = create_engine(app.config["TRADING_DATABASE_URI"])
+    app.extensions[_ENGINE] = engine
+    app.extensions[EXTENSION] = _lookups(app, engine)
+    report_costs(app, engine)
+    _add_endpoints(app, broker)
+    _add_error_answers(app)
+    return app
+
+
+def close_app(app: Flask) -> None:
+    """Closes the application's connections to the database."""
+    app.extensions[_ENGINE].dispose()
+
+
+def _lookups(app: Flask, engine: Engine) -> Lookups:
+    variant = app.config["TRADING_LOOKUPS"]
+    if variant == "naive":
+        naive = NaiveLookups(engine)
+        app.teardown_appcontext(naive.close_session)
+        return naive
+    if variant == "batched":
+        DataLoaders(app, engine=engine)
+        return batched
+    raise ValueError(f"TRADING_LOOKUPS must be naive or batched, and not {variant!r}.")
+
+
+def _add_endpoints(app: Flask, broker: BrokerClient) -> None:
+    @app.post("/basket")
+    def _place_basket() -> Answer:
+        legs = parse_basket(request.get_json(silent=True))
+        return _success(place_basket(broker, legs))
+
+    @app.get("/orders")
+    def _show_orders() -> Answer:
+        return _success(order_book(broker))
+
+    @app.get("/positions")
+    def _show_positions() -> Answer:
+        return _success(position_book(broker))
+
+    @app.post("/subscription")
+    def _subscribe() -> Answer:
+        mode, wanted = parse_subscription(request.get_json(silent=True))
+        return _success(subscribe(broker, wanted, mode))
+
+
+def _add_error_answers(app: Flask) -> None:
+    @app.errorhandler(InvalidRequestError)
+    def _bad_request(error: InvalidRequestError) -> tuple[Answer, int]:
+        return _failure(str(error)), 400
+
+    @app.errorhandler(BrokerError)
+    def _bad_gateway(error: BrokerError) -> tuple[Answer, int]:
+        return _failure(str(error)), 502
+
+    @app.errorhandler(HTTPException)
+    def _http_error(error: HTTPException) -> tuple[Answer, int]:
+        return _failure(error.description or error.name), error.code or 500
+
+
+def _success(data: object) -> Answer:
+    return {"status": "success", "data": data}
+
+
+def _failure(message: str) -> Answer:
+    return {"status": "error", "message": message}

@@ -1,0 +1,143 @@
+"""Shows what batching changes: `python -m examples.trading.demo [--instruments PATH]`.
+
+The same application runs twice, once with a query for each lookup and once with the library. Both
+get the same requests over HTTP, in turn, and must give the same answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine
+
+from dataloaders.errors import ContractFormatError
+from dataloaders.symbols import generate_contract, import_contract, replace_contract
+
+from .contract_sample import ContractTooSmallError
+from .measuring import BATCHED, NAIVE, measure
+from .operations import operations_on
+from .serving import BrokerStartError, app_serving, broker_process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .measuring import Measurement
+
+_HEADING = f"""\
+{"":27}{"":>9}{"queries":>16}{"ms a request":>18}{"times":>9}
+{"operation":27}{"lookups":>9}{"naive":>8}{"batched":>8}{"naive":>9}{"batched":>9}{"faster":>9}"""
+
+_EXPLANATION = """
+Both columns are the same application. Its loops ask for one symbol at a time; "naive" sends each
+question to the database, "batched" has the functions of dataloaders.symbols in their place, and
+each service announces its rows once before the loop. The other questions of the loop are answered
+from the cache of the request. Times are medians, from the client's side, with the broker's answer
+in them; the last column is the median of the ratios within each round.
+
+The two ways to look symbols up   examples/trading/lookups/
+The loops                         examples/trading/broker/
+The announcements                 examples/trading/services/
+How to run the application        examples/trading/README.md"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the demo.
+
+    Args:
+        arguments: The command line's; see `--help`.
+
+    Returns:
+        0; or 1 if the queries or the answers were not what they have to be, or the contract is
+        none to show it with.
+    """
+    options = _options(arguments)
+    with TemporaryDirectory() as directory:
+        database = Path(directory) / "trading.db"
+        try:
+            _fill(database, options.instruments, options.rows)
+            measurements = _measure_all(database, options.rounds)
+        except (ContractFormatError, ContractTooSmallError, BrokerStartError, OSError) as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(_HEADING)
+    for measurement in measurements:
+        print(_line(measurement))
+    faults = [
+        f"{measurement.operation.name}: {fault}"
+        for measurement in measurements
+        for fault in measurement.faults
+    ]
+    if faults:
+        print(f"\n{len(faults)} faults, of which the first are:", *faults[:10], sep="\n")
+        return 1
+    print("\nEvery answer of the one was that of the other, field by field (order ids aside).")
+    print(_EXPLANATION)
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.trading.demo", description="Shows what batching changes."
+    )
+    contract = parser.add_mutually_exclusive_group()
+    contract.add_argument(
+        "--instruments", metavar="PATH", help="Kite Connect's instrument dump, CSV or CSV.gz"
+    )
+    contract.add_argument(
+        "--rows", type=_positive, default=150_000, help="size of the contract that is generated"
+    )
+    parser.add_argument("--rounds", type=_positive, default=40, help="timed requests of each kind")
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _fill(database: Path, instruments: str | None, rows: int) -> None:
+    started = perf_counter()
+    engine = create_engine(f"sqlite:///{database}")
+    try:
+        if instruments is None:
+            count, origin = replace_contract(engine, generate_contract(rows)), "generated"
+        else:
+            count, origin = import_contract(engine, instruments).imported, "imported"
+    finally:
+        engine.dispose()
+    print(f"{count:,} instruments {origin} in {perf_counter() - started:.1f} s\n", flush=True)
+
+
+def _measure_all(database: Path, rounds: int) -> list[Measurement]:
+    operations = operations_on(database)
+    with (
+        broker_process(database) as broker,
+        app_serving(database, broker, NAIVE) as naive,
+        app_serving(database, broker, BATCHED) as batched,
+    ):
+        urls = {NAIVE: naive, BATCHED: batched}
+        return [measure(operation, urls, rounds) for operation in operations]
+
+
+def _line(measurement: Measurement) -> str:
+    queries = {
+        variant: "/".join(map(str, sorted(counts)))
+        for variant, counts in measurement.queries.items()
+    }
+    return (
+        f"{measurement.operation.name:27}{measurement.operation.lookups:>9}"
+        f"{queries[NAIVE]:>8}{queries[BATCHED]:>8}"
+        f"{measurement.milliseconds(NAIVE):>9.1f}{measurement.milliseconds(BATCHED):>9.1f}"
+        f"{measurement.times_faster():>9.1f}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

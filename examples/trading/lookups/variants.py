@@ -1,0 +1,54 @@
+"""What every way of looking symbols up has to offer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Pair = tuple[str | int, str]
+"""(symbol, exchange), (brsymbol, exchange) or (token, exchange)."""
+
+
+class SymbolInfo(Protocol):
+    """What the application reads of a symbol's row."""
+
+    @property
+    def lotsize(self) -> int | None:
+        """The units in one lot."""
+
+    @property
+    def tick_size(self) -> float | None:
+        """The least price step in rupees."""
+
+
+class Lookups(Protocol):
+    """The six lookups, each for one symbol, and the announcements of what will be asked for."""
+
+    def get_token(self, symbol: str, exchange: str) -> str | None:
+        """Returns the broker's token of a symbol."""
+
+    def get_symbol(self, token: str | int, exchange: str) -> str | None:
+        """Returns the symbol with a token."""
+
+    def get_br_symbol(self, symbol: str, exchange: str) -> str | None:
+        """Returns the broker's name of a symbol."""
+
+    def get_oa_symbol(self, brsymbol: str, exchange: str) -> str | None:
+        """Returns the application's name of a broker's symbol."""
+
+    def get_brexchange(self, symbol: str, exchange: str) -> str | None:
+        """Returns the broker's name of a symbol's exchange."""
+
+    def get_symbol_info(self, symbol: str, exchange: str) -> SymbolInfo | None:
+        """Returns all that is known of a symbol."""
+
+    def expect_symbols(self, pairs: Iterable[Pair]) -> None:
+        """Is told the (symbol, exchange) pairs that a loop is about to ask for."""
+
+    def expect_broker_symbols(self, pairs: Iterable[Pair]) -> None:
+        """Is told the (brsymbol, exchange) pairs that a loop is about to ask for."""
+
+    def expect_tokens(self, pairs: Iterable[Pair]) -> None:
+        """Is told the (token, exchange) pairs that a loop is about to ask for."""

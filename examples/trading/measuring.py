@@ -1,0 +1,90 @@
+"""Sends the same request to both variants in turn, and compares what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from .comparison import differences
+from .serving import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .operations import Operation
+    from .serving import Answer
+
+NAIVE: Final = "naive"
+BATCHED: Final = "batched"
+VARIANTS: Final = (NAIVE, BATCHED)
+
+_WARM_UP = 3
+_PER_REQUEST = ("order_id",)  # each placed order has a new one
+_SUCCESS = 200
+_MILLISECONDS = 1_000
+
+
+@dataclass(slots=True)
+class Measurement:
+    """What was seen of one operation.
+
+    Attributes:
+        operation: Which.
+        seconds: Each variant's times, a round each.
+        queries: Each variant's numbers of queries, as far as they differed between requests.
+        faults: What was not as it has to be; empty if all is well.
+    """
+
+    operation: Operation
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in VARIANTS})
+    queries: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in VARIANTS})
+    faults: list[str] = field(default_factory=list)
+
+    def milliseconds(self, variant: str) -> float:
+        """Returns a variant's median time of a request."""
+        return median(self.seconds[variant]) * _MILLISECONDS
+
+    def times_faster(self) -> float:
+        """Returns how many times faster batching is: the median of the rounds' ratios."""
+        rounds = zip(self.seconds[NAIVE], self.seconds[BATCHED], strict=True)
+        return median(naive / batched for naive, batched in rounds)
+
+
+def measure(operation: Operation, urls: Mapping[str, str], rounds: int) -> Measurement:
+    """Runs an operation in both variants, several times in turn.
+
+    Args:
+        operation: What to send.
+        urls: Where each variant is served.
+        rounds: How often each is timed, after a few times that are not.
+    """
+    measurement = Measurement(operation)
+    for number in range(-_WARM_UP, rounds):
+        answers = {}
+        # Who goes first changes from round to round, so that neither profits from it.
+        for variant in VARIANTS if number % 2 else reversed(VARIANTS):
+            started = perf_counter()
+            answer = ask(urls[variant], operation.method, operation.path, operation.body)
+            if number >= 0:
+                measurement.seconds[variant].append(perf_counter() - started)
+            measurement.queries[variant].add(answer.queries)
+            answers[variant] = answer
+        measurement.faults += _faults(operation, answers)
+    return measurement
+
+
+def _faults(operation: Operation, answers: Mapping[str, Answer]) -> list[str]:
+    expected = {NAIVE: operation.lookups, BATCHED: 1}
+    faults = []
+    for variant, answer in answers.items():
+        if answer.status != _SUCCESS:
+            faults.append(f"{variant}: status {answer.status}, {answer.document}")
+        if answer.lookups != operation.lookups:
+            faults.append(f"{variant}: {answer.lookups} lookups, not {operation.lookups}")
+        if answer.queries != expected[variant]:
+            faults.append(f"{variant}: {answer.queries} queries, not {expected[variant]}")
+    naive, batched = answers[NAIVE].document, answers[BATCHED].document
+    faults += differences(naive, batched, ignoring=_PER_REQUEST)
+    return faults

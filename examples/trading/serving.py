@@ -1,0 +1,99 @@
+"""Runs the application and its broker on the loopback interface, for as long as they are needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from . import exact_json
+from .app import close_app, create_app
+from .metering import LOOKUPS_HEADER, QUERIES_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ROOT = Path(__file__).parents[2]
+
+
+class BrokerStartError(Exception):
+    """The broker's process ended before it served."""
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Keeps the terminal free."""
+
+
+@contextmanager
+def app_serving(database: Path, broker_url: str, lookups: str) -> Iterator[str]:
+    """Serves the application; gives its address."""
+    app = create_app(
+        {
+            "TRADING_DATABASE_URI": f"sqlite:///{database}",
+            "TRADING_BROKER_URL": broker_url,
+            "TRADING_LOOKUPS": lookups,
+        }
+    )
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler)
+    if isinstance(server, ThreadingMixIn):
+        server.daemon_threads = False  # so that closing the server waits for the answers under way
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        close_app(app)
+
+
+@contextmanager
+def broker_process(database: Path) -> Iterator[str]:
+    """Runs the broker as a process of its own; gives its address.
+
+    Raises:
+        BrokerStartError: It does not start; why, it has written to the standard error itself.
+    """
+    command = [sys.executable, "-m", "examples.trading.broker_server", "--database", str(database)]
+    with subprocess.Popen(  # noqa: S603 - this very interpreter
+        command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        url = process.stdout.readline().strip()
+        if not url:
+            raise BrokerStartError("The broker did not start.")
+        # Leaving closes its standard input, at which it ends.
+        yield url
+
+
+class Answer(NamedTuple):
+    """What came back over HTTP."""
+
+    status: int
+    document: object
+    lookups: int
+    queries: int
+
+
+def ask(url: str, method: str, path: str, body: str | None = None) -> Answer:
+    """Sends one request to the application."""
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=30)) as connection:
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return Answer(
+            response.status,
+            exact_json.loads(response.read()),
+            int(response.headers[LOOKUPS_HEADER]),
+            int(response.headers[QUERIES_HEADER]),
+        )

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import create_engine
+
+from dataloaders.symbols import generate_contract, replace_contract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from examples.trading.broker_account import BrokerAccount
+
+# The examples are in the source only, not in what is installed.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+
+def fill(database: Path, rows: int, seed: int = 0) -> Path:
+    engine = create_engine(f"sqlite:///{database}")
+    replace_contract(engine, generate_contract(rows, seed))
+    engine.dispose()
+    return database
+
+
+@pytest.fixture(scope="session")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a contract in which some broker's symbols and tokens have two rows."""
+    return fill(tmp_path_factory.mktemp("contract") / "trading.db", 9_000)
+
+
+@pytest.fixture(scope="session")
+def other_contract(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with another contract, whose tokens are others."""
+    return fill(tmp_path_factory.mktemp("other") / "trading.db", 500, seed=1)
+
+
+@pytest.fixture
+def serve(contract: Path) -> Callable[[BrokerAccount], AbstractContextManager[dict[str, str]]]:
+    """Starts a broker with an account and both variants; gives the variants' addresses."""
+    from examples.trading.broker_server import BrokerServer, running
+    from examples.trading.serving import app_serving
+
+    @contextmanager
+    def serving(account: BrokerAccount) -> Iterator[dict[str, str]]:
+        with ExitStack() as stack:
+            broker = stack.enter_context(running(BrokerServer(account)))
+            yield {
+                variant: stack.enter_context(app_serving(contract, broker, variant))
+                for variant in ("naive", "batched")
+            }
+
+    return serving

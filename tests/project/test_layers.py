@@ -1,0 +1,118 @@
+"""Which module may import which."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "dataloaders"
+
+ALLOWED = {
+    "errors": set(),
+    "_version": set(),
+    "keys": set(),
+    "batch": {"errors"},
+    "cache": {"batch", "errors"},
+    "dispatch": {"batch", "cache", "errors"},
+    "scope": {"errors"},
+    "loader": {"batch", "cache", "dispatch", "errors", "keys", "scope"},
+    "sql": {"batch", "errors", "loader", "scope"},
+    "symbols": {"errors", "loader", "scope", "sql"},
+    "__init__": {"_version", "errors", "loader", "scope"},
+}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def runtime_imports(path: Path) -> set[str]:
+    """Returns the modules that a file imports when it runs, as absolute names."""
+    found: set[str] = set()
+    folder = ("dataloaders", *path.relative_to(PACKAGE).parts[:-1])
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(folder[: len(folder) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            found.add(module)
+            if not node.module:
+                found.update(f"{module}.{alias.name}" for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(path.read_text()))
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.name))
+def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
+    room = room_of(path)
+    rooms = {
+        name.split(".")[1]
+        for name in runtime_imports(path)
+        if name.startswith("dataloaders.") and name != "dataloaders"
+    }
+    assert rooms - {room} <= ALLOWED[room]
+
+
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [
+        ("sqlalchemy", {"sql", "symbols"}),
+        ("asyncio", {"loader", "dispatch"}),
+        ("flask", set()),
+        ("threading", {"cache", "dispatch", "loader"}),
+    ],
+)
+def test_only_these_rooms_import(library: str, rooms: set[str]) -> None:
+    importing = {
+        room_of(path)
+        for path in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0] == library for name in runtime_imports(path))
+    }
+    assert importing == rooms
+
+
+def test_the_asyncio_side_of_dispatch_alone_imports_asyncio() -> None:
+    importing = {
+        path.name
+        for path in (PACKAGE / "dispatch").glob("*.py")
+        if "asyncio" in runtime_imports(path)
+    }
+    assert importing == {"tick.py"}
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("dataloaders", ["sqlalchemy", "flask", "gevent", "eventlet", "redis"]),
+        ("dataloaders.symbols", ["flask", "gevent", "eventlet", "redis", "psycopg", "aiosqlite"]),
+    ],
+)
+def test_importing_does_not_load(module: str, absent: list[str]) -> None:
+    program = f"import sys, {module}; print([name for name in {absent} if name in sys.modules])"
+    done = subprocess.run(  # noqa: S603 - this test's own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_there_and_sorted() -> None:
+    import dataloaders
+    import dataloaders.sql
+    import dataloaders.symbols
+
+    for module in (dataloaders, dataloaders.sql, dataloaders.symbols):
+        assert sorted(module.__all__) == sorted(set(module.__all__))
+        for name in module.__all__:
+            assert getattr(module, name) is not None
