@@ -377,9 +377,12 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             raise ScopeClosedError(self.name)
 
     @property
-    def runs_on_loop(self) -> bool:
-        """Whether `load` may call the batch function on the event loop; if not, in a worker."""
-        return self.is_async
+    def stays_on_thread(self) -> bool:
+        """Whether a batch function that is not async has to run on the thread that asks.
+
+        If not, `load` has it run in a worker thread, and so does a time limit.
+        """
+        return False
 
     @property
     def _turns(self) -> Turns:

@@ -242,7 +242,7 @@ class Tick:
     async def _call(self, keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns
         """Calls a batch function that is no coroutine function."""
         loader = self._loader
-        if loader.runs_on_loop:
+        if loader.stays_on_thread:
             result = call(loader.name, loader.batch_function, keys)
         else:
             run = copy_context().run

@@ -168,7 +168,7 @@ class Turns:
     def _call(self, context: Context, keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns
         """Calls the batch function, on this stack unless it has a time limit."""
         loader = self._loader
-        if loader.timeout is None:
+        if loader.timeout is None or loader.stays_on_thread:
             result = context.run(call, loader.name, loader.batch_function, keys)
         else:
             running = workers().submit(context.run, call, loader.name, loader.batch_function, keys)

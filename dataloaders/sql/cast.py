@@ -26,14 +26,21 @@ def caster_for(column_type: TypeEngine[Any]) -> Callable[[Any], Any]:
 
     The caster raises ValueError or TypeError for a part that no row can equal.
     """
-    return next(
-        (caster for kind, caster, _ in _CASTERS if isinstance(column_type, kind)), _as_given
-    )
+    return _kind(column_type)[0]
 
 
 def cast_type(column_type: TypeEngine[Any]) -> type | None:
     """Returns the type of what the caster of a column's type returns, or None if it may differ."""
-    return next((cast for kind, _, cast in _CASTERS if isinstance(column_type, kind)), None)
+    return _kind(column_type)[1]
+
+
+def _kind(column_type: TypeEngine[Any]) -> tuple[Callable[[Any], Any], type | None]:
+    if isinstance(column_type, types.Uuid) and not column_type.as_uuid:
+        return _uuid_text, str
+    for kind, caster, cast in _CASTERS:
+        if isinstance(column_type, kind):
+            return caster, cast
+    return _as_given, None
 
 
 def _as_given(part: Any) -> Any:  # noqa: ANN401 - a caller may pass anything
@@ -41,7 +48,10 @@ def _as_given(part: Any) -> Any:  # noqa: ANN401 - a caller may pass anything
 
 
 def _plain(part: Any) -> Any:  # noqa: ANN401 - a caller may pass anything
-    return _plain(part.value) if isinstance(part, enum.Enum) else part
+    if isinstance(part, enum.Enum):
+        return _plain(part.value)
+    item = getattr(part, "item", None)
+    return item() if callable(item) else part  # numpy's numbers
 
 
 def _text(part: Any) -> str:  # noqa: ANN401 - a caller may pass anything
@@ -57,8 +67,10 @@ def _text(part: Any) -> str:  # noqa: ANN401 - a caller may pass anything
 
 def _integer(part: Any) -> int:  # noqa: ANN401 - a caller may pass anything
     part = _plain(part)
+    if isinstance(part, str) and "_" in part:
+        raise ValueError  # Python's own notation
     number = int(part)
-    if not isinstance(part, str) and number != part:
+    if not (isinstance(part, str) or number == part) or not -(2**63) <= number < 2**63:
         raise ValueError
     return number
 
@@ -70,9 +82,21 @@ def _float(part: Any) -> float:  # noqa: ANN401 - a caller may pass anything
 def _decimal(part: Any) -> decimal.Decimal:  # noqa: ANN401 - a caller may pass anything
     part = _plain(part)
     try:
-        return decimal.Decimal(repr(part) if isinstance(part, float) else part)
+        return decimal.Decimal(repr(float(part)) if isinstance(part, float) else part)
     except decimal.InvalidOperation:
         raise ValueError from None
+
+
+def _boolean(part: Any) -> bool:  # noqa: ANN401 - a caller may pass anything
+    if part not in (0, 1):
+        raise ValueError
+    return bool(part)
+
+
+def _bytes(part: Any) -> bytes:  # noqa: ANN401 - a caller may pass anything
+    if isinstance(part, str | int):
+        raise TypeError
+    return bytes(part)
 
 
 def _datetime(part: Any) -> dt.datetime:  # noqa: ANN401 - a caller may pass anything
@@ -91,17 +115,32 @@ def _date(part: Any) -> dt.date:  # noqa: ANN401 - a caller may pass anything
     raise TypeError
 
 
+def _time(part: Any) -> dt.time:  # noqa: ANN401 - a caller may pass anything
+    if isinstance(part, str):
+        return dt.time.fromisoformat(part)
+    if isinstance(part, dt.time):
+        return part
+    raise TypeError
+
+
 def _uuid(part: Any) -> uuid.UUID:  # noqa: ANN401 - a caller may pass anything
     return part if isinstance(part, uuid.UUID) else uuid.UUID(part)
 
 
+def _uuid_text(part: Any) -> str:  # noqa: ANN401 - a caller may pass anything
+    return str(_uuid(part))
+
+
 _CASTERS: tuple[tuple[type[TypeEngine[Any]], Callable[[Any], Any], type | None], ...] = (
     (types.Enum, _as_given, None),  # before String, which it is too
+    (types.Boolean, _boolean, bool),
     (types.String, _text, str),
     (types.Integer, _integer, int),
     (types.Float, _float, float),
     (types.Numeric, _decimal, decimal.Decimal),
     (types.DateTime, _datetime, dt.datetime),
     (types.Date, _date, dt.date),
+    (types.Time, _time, dt.time),
     (types.Uuid, _uuid, uuid.UUID),
+    (types.LargeBinary, _bytes, bytes),
 )

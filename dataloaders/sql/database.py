@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -14,15 +15,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, FromClause
     from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.orm import Session
     from typing_extensions import TypeIs  # typing's own from 3.13 on
 
     from .plan import Execute
 
+    Fetched = tuple[list[Sequence[Any]], Sequence[Any]]
 
-def executor_on(bind: Engine | Session) -> AbstractContextManager[Execute]:
+
+def executor_on(bind: Engine | Session, table: FromClause) -> AbstractContextManager[Execute]:
     """Opens what runs the statements of one batch, on one connection.
 
     With an engine it is a connection of its own, which goes back to the pool afterwards. With a
@@ -31,7 +34,8 @@ def executor_on(bind: Engine | Session) -> AbstractContextManager[Execute]:
     if not isinstance(bind, Engine):
         if bind.autoflush:
             bind.flush()
-        return nullcontext(partial(execute_on, bind.connection()))
+        connection = bind.connection(bind_arguments={"clause": table})
+        return nullcontext(partial(execute_on, connection))
     if _somebody_listens(bind):
         return _connected(bind)
     return _PooledCursor(bind)
@@ -53,19 +57,23 @@ def _connected(engine: Engine) -> Iterator[Execute]:
         yield partial(execute_on, connection)
 
 
-def execute_on(connection: Connection, text: str, parameters: Any) -> list[Sequence[Any]]:  # noqa: ANN401 - the driver's parameters
-    """Runs a compiled statement; returns the driver's rows."""
+def execute_on(connection: Connection, text: str, parameters: Any) -> Fetched:  # noqa: ANN401 - the driver's parameters
+    """Runs a compiled statement; returns the driver's rows and their description."""
     result = connection.exec_driver_sql(text, parameters)
     assert result.cursor is not None  # noqa: S101 - every statement of a plan returns rows
-    rows = list(result.cursor.fetchall())
+    fetched = list(result.cursor.fetchall()), result.cursor.description
     result.close()
-    return rows
+    return fetched
 
 
 def _somebody_listens(engine: Engine) -> bool:
-    """Whether statements have to pass through a Connection: for listeners, echo, or options."""
-    listeners = engine._has_events  # noqa: SLF001 - there is no public way to ask
-    return bool(listeners or engine.echo or engine.get_execution_options())
+    """Whether statements have to pass through a Connection: for listeners, the log, or options."""
+    return bool(
+        engine._has_events  # noqa: SLF001 - there is no public way to ask
+        or engine.dialect._has_events  # noqa: SLF001 - as above
+        or engine.logger.isEnabledFor(logging.INFO)
+        or engine.get_execution_options()
+    )
 
 
 class _PooledCursor:
@@ -90,20 +98,21 @@ class _PooledCursor:
     def __exit__(self, *_error: object) -> None:
         self._connection.close()  # back to the pool, which resets it
 
-    def _execute(self, text: str, parameters: Any) -> list[Sequence[Any]]:  # noqa: ANN401 - the driver's parameters
+    def _execute(self, text: str, parameters: Any) -> Fetched:  # noqa: ANN401 - the driver's parameters
         dialect = self._engine.dialect
         cursor = None
         try:
             cursor = self._connection.cursor()
             cursor.execute(text, parameters)
-            rows = list(cursor.fetchall())
+            fetched = list(cursor.fetchall()), cursor.description
             cursor.close()
         except dialect.loaded_dbapi.Error as error:
             lost = dialect.is_disconnect(error, self._connection, cursor)
             if lost:
                 self._connection.invalidate(error)
+                self._engine.dispose()  # the pooled ones are lost as well
             raise self._wrapped(error, text, parameters, lost=lost) from error
-        return rows
+        return fetched
 
     def _wrapped(
         self,
@@ -134,7 +143,7 @@ def explain(error: SQLAlchemyError, loader: str, keys: int) -> None:
     note = f"{loader} was loading {keys} keys in one batch; none of them was cached."
     if isinstance(error, PoolTimeoutError):
         note += " All pooled connections are in use: raise pool_size, or give connections back."
-    elif any(sign in text for sign in _NO_TABLE):
+    elif any(all(part in text for part in sign) for sign in _NO_TABLE):
         note += (
             " The table is not in this database: create it (an import of the master contract"
             " does), or check the engine's URL. An in-memory SQLite database is empty for every"
@@ -147,7 +156,11 @@ def explain(error: SQLAlchemyError, loader: str, keys: int) -> None:
     error.add_note(note)
 
 
-_NO_TABLE = ("no such table", "does not exist", "doesn't exist", "undefinedtable")
+_NO_TABLE = (
+    ("no such table",),
+    ("relation", "does not exist"),
+    ("table", "doesn't exist"),
+)
 _LOCKED = ("database is locked", "table is locked", "lock timeout", "lock wait timeout")
 _UNREACHABLE = (
     "unable to open database",

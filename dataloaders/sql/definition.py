@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, make_dataclass
 from itertools import chain
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import FromClause, inspect
@@ -15,7 +16,7 @@ from dataloaders.errors import ConfigurationError, InvalidKeyError
 from .cast import cast_type, caster_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import ColumnElement
 
@@ -53,11 +54,10 @@ class Definition:
         Raises:
             InvalidKeyError: It has the wrong number of parts, or one that its column cannot hold.
         """
-        if type(key) is not tuple:
+        if not isinstance(key, tuple):
             key = (key,)
-        if tuple(map(type, key)) == self.cast_types:
-            whole: tuple[Any, ...] = key
-            return whole
+        if tuple(map(type, key)) == self.cast_types and _in_range(key):
+            return tuple(key)
         if len(key) != len(self.casters):
             raise InvalidKeyError(
                 self.loader,
@@ -84,10 +84,16 @@ class Definition:
             and set(map(len, keys)) == {len(self.key)}
             and len(types := set(map(type, chain.from_iterable(keys)))) == 1
             and types == set(self.cast_types)
+            and (int not in types or _in_range(chain.from_iterable(keys)))
         )
 
     def _parts(self) -> str:
         return ", ".join(str(column.key) for column in self.key)
+
+
+def _in_range(parts: Iterable[Any]) -> bool:
+    """Whether the integers among key parts fit into 64 bits, as those of databases do."""
+    return all(type(part) is not int or -(2**63) <= part < 2**63 for part in parts)
 
 
 def define(
@@ -124,7 +130,7 @@ def define(
             raise ConfigurationError(f"{loader}.{attribute}", expected, unknown)
     wanted = tuple(available) if columns is None else columns
     if record is None:
-        fields = [re.sub(r"\W", "_", name) for name in wanted]
+        fields = [re.sub(r"\W", "_", name) + "_" * iskeyword(name) for name in wanted]
         record = make_dataclass(f"{loader}Record", fields, slots=True)
     return Definition(
         loader=loader,
@@ -146,12 +152,19 @@ def from_clause(loader: str, table: object) -> FromClause:
         ConfigurationError: It is neither.
     """
     if isinstance(table, FromClause):
+        if table.compile().params:
+            expected = "a table or a selection without parameters of its own"
+            raise ConfigurationError(f"{loader}.table", expected, table)
         return table
     try:
         mapper = inspect(table)
     except NoInspectionAvailable:
         mapper = None
     selectable = getattr(mapper, "local_table", None)
+    inherits = getattr(mapper, "inherits", None)
+    if inherits is not None and inherits.local_table is selectable:
+        expected = "a class with a table of its own (this one's rows stand among its parent's)"
+        raise ConfigurationError(f"{loader}.table", expected, table)
     if not isinstance(selectable, FromClause):
         raise ConfigurationError(f"{loader}.table", "a table or a mapped class", table)
     return selectable

@@ -10,22 +10,22 @@ their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, literal_column, select, union_all
+from sqlalchemy import BigInteger, Integer, bindparam, literal_column, select, union_all
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Dialect, Select
+    from sqlalchemy import ClauseElement, ColumnElement, Dialect, Select
     from sqlalchemy.sql.compiler import Compiled
 
     from .definition import Definition
 
 Keys = Sequence[tuple[Any, ...]]
 Row = Sequence[Any]
-Execute = Callable[[str, Any], list[Row]]
-"""Runs one statement text with its driver parameters; returns all rows."""
+Execute = Callable[[str, Any], tuple[list[Row], Sequence[Any]]]
+"""Runs one statement text with its driver parameters; returns all rows, and their description."""
 
 ARMS: Final = 32
 """Keys in one statement at most: unions have limits (500 in SQLite), and long ones plan slowly."""
@@ -37,11 +37,16 @@ class Plan:
     Args:
         definition: What is loaded.
         dialect: The database's dialect, as its engine has it.
+        schemas: The engine's `schema_translate_map`, if it has one.
     """
 
-    def __init__(self, definition: Definition, dialect: Dialect) -> None:
+    def __init__(
+        self, definition: Definition, dialect: Dialect, schemas: Mapping[str | None, str] | None
+    ) -> None:
         self.definition = definition
         self.dialect = dialect
+        self._schemas = schemas
+        self._processors: list[Callable[[Any], Any] | None] | None = None
         self._compiled: dict[tuple[tuple[bool, ...], int], _Statement] = {}
 
     def rows(self, execute: Execute, keys: Keys) -> list[Row]:
@@ -73,21 +78,28 @@ class Plan:
         parameters = statement.parameters([keys[position] for position in padded])
         return [
             (positions[row[0]], *row[1:])
-            for row in self.processed(execute(statement.text, parameters))
+            for row in self.processed(*execute(statement.text, parameters))
             if row[0] < len(positions)
         ]
 
     def _compile(self, nulls: tuple[bool, ...], arms: int) -> _Statement:
         selects = [self._select(nulls, arm) for arm in range(arms)]
         statement = selects[0] if arms == 1 else union_all(*selects)
-        return _Statement(
-            statement.compile(dialect=self.dialect), self.definition, self.dialect, nulls
-        )
+        return _Statement(self.compiled(statement), self.definition, self.dialect, nulls)
+
+    def compiled(self, statement: ClauseElement) -> Compiled:
+        """Compiles a statement, for the schema that the engine puts in the place of another."""
+        options: dict[str, Any] = {}
+        if self._schemas:
+            options = {"schema_translate_map": self._schemas, "render_schema_translate": True}
+        return statement.compile(dialect=self.dialect, **options)
 
     def _select(self, nulls: tuple[bool, ...], arm: int) -> Select[Any]:
         wanted = []
         for index, (column, is_null) in enumerate(zip(self.definition.key, nulls, strict=True)):
-            parameter = bindparam(f"a{arm}_{index}", type_=column.type)
+            # A number that is too large for the column is no row, not an error for the whole batch.
+            kind = BigInteger() if isinstance(column.type, Integer) else column.type
+            parameter = bindparam(f"a{arm}_{index}", type_=kind)
             wanted.append(column.is_(None) if is_null else self.equals(index, column, parameter))
         number: ColumnElement[int] = literal_column(str(arm)).label("n")
         return select(number, *self.selected).where(*wanted)
@@ -109,19 +121,20 @@ class Plan:
         named = [column.label(f"lead_{index}") for index, column in enumerate(lead)]
         return (*named, *self.definition.columns)
 
-    @cached_property
-    def _processors(self) -> list[Callable[[Any], Any] | None]:
-        columns = (*self.definition.lead, *self.definition.columns)
-        return [
-            None,  # the position
-            *(
-                column.type.dialect_impl(self.dialect).result_processor(self.dialect, None)
-                for column in columns
-            ),
-        ]
+    def processed(self, rows: list[Row], description: Sequence[Any]) -> list[Row]:
+        """Turns the driver's values into those of the columns' types.
 
-    def processed(self, rows: list[Row]) -> list[Row]:
-        """Turns the driver's values into those of the columns' types."""
+        Args:
+            rows: As the driver returned them.
+            description: What it says of their columns; it is the same for all of a plan's rows.
+        """
+        if self._processors is None:
+            before = 1 + len(self.definition.lead)  # these stay as they are: they are only compared
+            processors: list[Callable[[Any], Any] | None] = [None] * before
+            for column, part in zip(self.definition.columns, description[before:], strict=True):
+                kind = column.type.dialect_impl(self.dialect)
+                processors.append(kind.result_processor(self.dialect, part[1]))
+            self._processors = processors
         if not any(self._processors):
             return rows
         return [

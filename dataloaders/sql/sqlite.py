@@ -1,9 +1,9 @@
 """SQLite: one JSON parameter with all keys, joined from the keys' side.
 
-One statement text serves every number of keys and meets no limit on parameters. A LEFT JOIN from
-the key list pins the order of the join; a plain JOIN lets SQLite start from the table and scan
-an index. Tuple IN is no alternative: before 3.41 it scans the table.
-https://www.sqlite.org/json1.html#jeach, https://www.sqlite.org/optoverview.html
+One statement text serves every number of keys and meets no limit on parameters. A CROSS JOIN is
+the one join that SQLite never turns around; a plain one lets it start from the table and scan an
+index. Tuple IN is no alternative: before 3.41 it scans the table.
+https://www.sqlite.org/json1.html#jeach, https://www.sqlite.org/lang_select.html#crossjoin
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    Table,
     and_,
     bindparam,
     func,
@@ -20,13 +19,11 @@ from sqlalchemy import (
     select,
     types,
 )
-from sqlalchemy.sql.elements import UnaryExpression
-from sqlalchemy.sql.operators import custom_op
 
 from .plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy import ColumnElement, Dialect
 
@@ -50,9 +47,10 @@ _THROUGH_JSON = (
 class SQLitePlan(Plan):
     """Asks SQLite."""
 
-    def __init__(self, definition: Definition, dialect: Dialect) -> None:
-        super().__init__(definition, dialect)
-        self._indexed = _indexed_together(definition)
+    def __init__(
+        self, definition: Definition, dialect: Dialect, schemas: Mapping[str | None, str] | None
+    ) -> None:
+        super().__init__(definition, dialect, schemas)
         self._goes_through_json = all(
             isinstance(column.type, _THROUGH_JSON) for column in definition.key
         )
@@ -66,16 +64,15 @@ class SQLitePlan(Plan):
         """Returns the rows of all keys; see `Plan.rows`."""
         if len(keys) == 1 or not self._goes_through_json:
             return super().rows(execute, keys)
-        if any(self._to_bound):
-            keys = [self._bound(key) for key in keys]
-        parameter = _encode(keys)
+        bound = [self._bound(key) for key in keys] if any(self._to_bound) else keys
+        parameter = _encode(bound)
         with_nulls = "null" in parameter  # or in a text; then IS does as well as =
+        if "\\u0000" in parameter:
+            return super().rows(execute, keys)  # SQLite's JSON ends a text at a NUL
         text = self._texts.get(with_nulls)
         if text is None:
             text = self._texts[with_nulls] = self._text(with_nulls=with_nulls)
-        # A key without a row comes back with NULLs.
-        found = [row for row in execute(text, (parameter,)) if row[1] is not None]
-        return self.processed(found)
+        return self.processed(*execute(text, (parameter,)))
 
     def _bound(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(
@@ -89,47 +86,24 @@ class SQLitePlan(Plan):
         for index, column in enumerate(self.definition.key):
             part = func.json_extract(keys.c.value, literal_column(f"'$[{index}]'"))
             operator = "IS" if with_nulls else "="  # IS finds NULL, and uses the index as well
-            matches.append(self._pinned(index, column).op(operator, is_comparison=True)(part))
-        joined = keys.outerjoin(self.definition.table, and_(*matches))
+            matches.append(_weighed(index, column.op(operator, is_comparison=True)(part)))
+        joined = keys.join(self.definition.table, and_(*matches))
         statement = select(keys.c.key, *self.selected).select_from(joined)
-        return str(statement.compile(dialect=self.dialect))
+        # SQLAlchemy has no CROSS JOIN; the first JOIN is the one after the keys.
+        return str(self.compiled(statement)).replace(" JOIN ", " CROSS JOIN ", 1)
 
     def equals(
         self, index: int, column: ColumnElement[Any], parameter: ColumnElement[Any]
     ) -> ColumnElement[bool]:
         """Compares the key's column number `index` with its value."""
-        return self._pinned(index, column) == parameter
-
-    def _pinned(self, index: int, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Keeps SQLite from using an index on this column, unless it is the one to be used.
-
-        Without statistics all indexes look alike to SQLite, and it may well choose that of the
-        exchange over that of the token. A unary plus takes a column's index out of the choice.
-        https://www.sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
-        """
-        if index in self._indexed:
-            return column
-        return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+        return _weighed(index, column == parameter)
 
 
-def _indexed_together(definition: Definition) -> set[int]:
-    """Returns which of the key's columns the best index covers, as far as the table tells.
+def _weighed(index: int, match: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Tells SQLite that parts of a key after the first narrow little down.
 
-    That is the index that starts with the most of them; between equals, the one with the column
-    that comes first in the key. Where the table declares no index, the first column is trusted
-    to be the selective one.
+    Without statistics all indexes look alike to it, and it may well choose that of the exchange
+    over that of the token. An index over several parts is used all the same.
+    https://www.sqlite.org/lang_corefunc.html#likely
     """
-    indexes = []
-    if isinstance(definition.table, Table):
-        indexes = [tuple(index.columns) for index in definition.table.indexes]
-        indexes.append(tuple(definition.table.primary_key))
-    best = {0}
-    for columns in indexes:
-        covered = set()
-        for column in columns:
-            if column not in definition.key:
-                break
-            covered.add(definition.key.index(column))
-        if (-len(covered), min(covered, default=0)) < (-len(best), min(best)):
-            best = covered
-    return best
+    return func.likely(match) if index else match

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import SingletonThreadPool
@@ -71,12 +70,10 @@ class TableLoader(DataLoader[Any, R | None]):
     """Whether a key has one row at most, so that any row that has it is its answer."""
 
     _defined: ClassVar[Definition | None] = None
-    _plans: ClassVar[WeakKeyDictionary[Dialect, Plan]]
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - whatever other bases take
         super().__init_subclass__(**options)
         cls._defined = None
-        cls._plans = WeakKeyDictionary()
 
     def __init__(
         self,
@@ -144,7 +141,7 @@ class TableLoader(DataLoader[Any, R | None]):
             A record, or None, for each key.
         """
         try:
-            with executor_on(self._sync_bind()) as execute:
+            with executor_on(self._sync_bind(), self._definition.table) as execute:
                 return self.fetch(execute, keys)
         except SQLAlchemyError as error:
             explain(error, self.name, len(keys))
@@ -173,16 +170,20 @@ class TableLoader(DataLoader[Any, R | None]):
             for row in rows:
                 values[row[0]] = record(*row[1 + lead :])
         else:
-            for row in sorted(rows, key=self._lead, reverse=True):
+            for row in reversed(self._in_order(rows)):
                 values[row[0]] = record(*row[1 + lead :])
         return values
 
-    def _lead(self, row: Row) -> tuple[Any, ...]:
-        return tuple(row[1 : 1 + len(self._definition.lead)])
+    def _in_order(self, rows: list[Row]) -> list[Row]:
+        end = 1 + len(self._definition.lead)
+        try:
+            return sorted(rows, key=lambda row: tuple(row[1:end]))
+        except TypeError:  # a view's lead, which may be NULL
+            return rows
 
     @property
-    def runs_on_loop(self) -> bool:
-        """Whether `load` may call the batch function on the event loop."""
+    def stays_on_thread(self) -> bool:
+        """Whether the batch function has to run on the thread that asks."""
         if isinstance(self.bind, Engine):
             # In this pool each thread has a connection, and so an in-memory database, of its own.
             return isinstance(self.bind.pool, SingletonThreadPool)
@@ -213,17 +214,22 @@ class TableLoader(DataLoader[Any, R | None]):
         return bind
 
     def _plan(self) -> Plan:
-        dialect = self._dialect()
-        plan = self._plans.get(dialect)
-        if plan is None:
-            plan = PLANS.get(dialect.name, Plan)(self._definition, dialect)
-            self._plans[dialect] = plan
-        return plan
+        engine = self._engine()
+        dialect = engine.dialect
+        schemas = engine.get_execution_options().get("schema_translate_map")
+        # Plans are kept on what they are for, and so for as long as it lives.
+        plans: dict[Any, Plan] = vars(dialect).setdefault("_dataloaders_plans", {})
+        kind = (type(self), tuple(schemas.items()) if schemas else None)
+        if kind not in plans:
+            plans[kind] = PLANS.get(dialect.name, Plan)(self._definition, dialect, schemas)
+        return plans[kind]
 
-    def _dialect(self) -> Dialect:
-        if isinstance(self.bind, Engine) or is_async_engine(self.bind):
-            return self.bind.dialect
-        return self.bind.get_bind(clause=self._definition.table).dialect
+    def _engine(self) -> Engine:
+        if isinstance(self.bind, Engine):
+            return self.bind
+        if is_async_engine(self.bind):
+            return self.bind.sync_engine
+        return self.bind.get_bind(clause=self._definition.table).engine
 
 
 class GroupedTableLoader(TableLoader[R]):
@@ -241,6 +247,6 @@ class GroupedTableLoader(TableLoader[R]):
         lead = len(self._definition.lead)
         values: list[list[Any]] = [[] for _ in keys]
         rows = self._plan().rows(execute, keys)
-        for row in sorted(rows, key=self._lead):
+        for row in self._in_order(rows):
             values[row[0]].append(record(*row[1 + lead :]))
         return values
