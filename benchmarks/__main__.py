@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent.parent / "docs"
 
+_FEW = 10  # microseconds; less is told in nanoseconds
+
 INTRODUCTION = """\
 # Benchmarks
 
@@ -43,7 +45,7 @@ def main() -> None:
             symbols.results(arguments.rounds, Path(folder)),
             requests.results(arguments.rounds),
         ):
-            print(_line(result), flush=True)
+            print(_line(result), flush=True)  # noqa: T201 - it reports to the terminal
             rows.append(result)
     if not arguments.no_write:
         text = json.dumps({"on": _machine(), "results": [row.as_json() for row in rows]}, indent=2)
@@ -89,7 +91,8 @@ def _line(row: Result) -> str:
 
 
 def _time(nanoseconds: float) -> str:
-    return f"{nanoseconds:.0f} ns" if nanoseconds < 10_000 else f"{nanoseconds / 1000:.1f} µs"
+    in_microseconds = nanoseconds / 1_000
+    return f"{nanoseconds:.0f} ns" if in_microseconds < _FEW else f"{in_microseconds:.1f} µs"
 
 
 if __name__ == "__main__":

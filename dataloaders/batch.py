@@ -62,7 +62,8 @@ class Batch:
     Attributes:
         owner: Who may add waiters: the `Tick` or the `Turns` that collects it.
         keys: Cache key to key, in the order of asking.
-        callers: Each waiting future with the cache key that it waits for.
+        futures: For each of `keys` in turn, the future of who asked for it first.
+        callers: The futures of those who asked later, each with the cache key that it waits for.
         groups: `load_many` calls that wait for keys in this batch.
         threads: For each thread that waits, the keys that it asked for, some of them here.
         hits: Futures whose answer is known already, or is another batch's, and which settle with
@@ -86,6 +87,7 @@ class Batch:
         "callers",
         "context",
         "forgotten",
+        "futures",
         "grant_place",
         "groups",
         "hits",
@@ -101,6 +103,7 @@ class Batch:
     def __init__(self, owner: object) -> None:
         self.owner = owner
         self.keys: dict[Hashable, Any] = {}
+        self.futures: list[Settleable] = []
         self.callers: list[tuple[Settleable, Hashable]] = []
         self.groups: list[Group] = []
         self.threads: list[Mapping[Hashable, Any]] = []
@@ -132,16 +135,19 @@ class Batch:
     def settle(self, answers: dict[Hashable, Any]) -> None:
         """Gives every waiter its answer; `answers` has one for each of `keys`."""
         self.answers = answers
-        for future, cache_key in self.callers:
-            answer = answers[cache_key]
-            if future.done():  # its caller has gone away
+        for future, answer in zip(self.futures, answers.values(), strict=False):
+            # As settle_future, without the call, which would be a tenth of what a load costs.
+            if future.done():
                 continue
             if type(answer) is not Failure:
                 future.set_result(answer)
             else:
                 future.set_exception(answer.error)
+        for future, cache_key in self.callers:
+            settle_future(future, answers[cache_key])
         for group in self.groups:
             group.batch_settled()
+        self.futures.clear()
         self.callers.clear()
         self.groups.clear()
         self.threads.clear()
@@ -169,6 +175,22 @@ class Batch:
         if self.answers is not None:
             return False
         return other is self or any(batch.waits_for(other) for batch in self.awaits)
+
+
+class _Nobody:
+    """Stands for the future of a key that a `load_many` asked for."""
+
+    def done(self) -> bool:
+        return True
+
+    def set_result(self, result: Any, /) -> None:  # noqa: ANN401 - as Settleable
+        """Does nothing."""
+
+    def set_exception(self, exception: Any, /) -> None:  # noqa: ANN401 - as Settleable
+        """Does nothing."""
+
+
+NOBODY: Final = _Nobody()
 
 
 class Group:

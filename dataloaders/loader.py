@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import aiodataloader
 
-from .batch import MISSING, Batch, Failure, Group, key_failure, unwrapped
+from .batch import MISSING, NOBODY, Batch, Failure, Group, key_failure, unwrapped
 from .cache import LoaderCache
 from .dispatch.context import asking_batch, wait_for_pending
 from .dispatch.tick import Tick
@@ -186,8 +186,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             batch = tick.collecting(cache_key)
         create_future = tick.create_future
         future: asyncio.Future[V] = create_future()
-        batch.keys.setdefault(cache_key, key)
-        batch.callers.append((future, cache_key))
+        if cache_key in batch.keys:
+            batch.callers.append((future, cache_key))
+        else:
+            batch.keys[cache_key] = key
+            batch.futures.append(future)
         batch.asked_from(copy_context())
         return future
 
@@ -218,7 +221,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 batch = self._pending(cache_key, key, tick)
                 if batch is None:
                     batch = tick.collecting(cache_key)
-                    batch.keys.setdefault(cache_key, key)
+                    if cache_key not in batch.keys:
+                        batch.keys[cache_key] = key
+                        batch.futures.append(NOBODY)
                 group.wait_for(batch, len(known), cache_key)
             known.append(answer)
         if not group.awaited:

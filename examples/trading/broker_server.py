@@ -151,10 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         account = BrokerAccount.with_a_history(options.database)
     except ContractTooSmallError as error:
-        print(error, file=sys.stderr)
+        print(error, file=sys.stderr)  # noqa: T201 - it reports to the terminal
         return 1
     with running(BrokerServer(account, options.port)) as url:
-        print(url, flush=True)
+        print(url, flush=True)  # noqa: T201 - it reports to the terminal
         with suppress(KeyboardInterrupt):
             sys.stdin.read()
     return 0

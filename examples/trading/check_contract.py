@@ -88,14 +88,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             outcome = _check_file(options.path, Path(directory) / "contract.db", options.sample)
         except (ContractFormatError, OSError) as error:
-            print(error, file=sys.stderr)
+            print(error, file=sys.stderr)  # noqa: T201 - it reports to the terminal
             return 1
     for column, count in outcome.lookups.items():
         several = outcome.several[column]
-        print(f"{count:>9,} by ({column}, exchange), {several:,} of them with several rows")
-    print(f"{len(outcome.faults):>9,} differences, in {perf_counter() - started:.1f} s")
+        print(f"{count:>9,} by ({column}, exchange), {several:,} of them with several rows")  # noqa: T201 - it reports to the terminal
+    print(f"{len(outcome.faults):>9,} differences, in {perf_counter() - started:.1f} s")  # noqa: T201 - it reports to the terminal
     for fault in outcome.faults[:SHOWN]:
-        print(fault)
+        print(fault)  # noqa: T201 - it reports to the terminal
     return 1 if outcome.faults else 0
 
 
@@ -104,7 +104,7 @@ def _check_file(path: Path, database: Path, sample: int | None) -> Outcome:
     master = SymbolMaster(engine)
     try:
         report = import_contract(engine, path)
-        print(f"{report.imported:>9,} rows imported, {len(report.rejected):,} lines rejected")
+        print(f"{report.imported:>9,} rows imported, {len(report.rejected):,} lines rejected")  # noqa: T201 - it reports to the terminal
         listed = list(_read(path, report.rejected))
         if sample is not None:
             listed = listed[:: max(1, len(listed) // max(1, sample))]

@@ -62,21 +62,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _fill(database, options.instruments, options.rows)
             measurements = _measure_all(database, options.rounds)
         except (ContractFormatError, ContractTooSmallError, BrokerStartError, OSError) as error:
-            print(error, file=sys.stderr)
+            print(error, file=sys.stderr)  # noqa: T201 - it reports to the terminal
             return 1
-    print(_HEADING)
+    print(_HEADING)  # noqa: T201 - it reports to the terminal
     for measurement in measurements:
-        print(_line(measurement))
+        print(_line(measurement))  # noqa: T201 - it reports to the terminal
     faults = [
         f"{measurement.operation.name}: {fault}"
         for measurement in measurements
         for fault in measurement.faults
     ]
     if faults:
-        print(f"\n{len(faults)} faults, of which the first are:", *faults[:10], sep="\n")
+        print(f"\n{len(faults)} faults, of which the first are:", *faults[:10], sep="\n")  # noqa: T201 - it reports to the terminal
         return 1
-    print("\nEvery answer of the one was that of the other, field by field (order ids aside).")
-    print(_EXPLANATION)
+    print("\nEvery answer of the one was that of the other, field by field (order ids aside).")  # noqa: T201 - it reports to the terminal
+    print(_EXPLANATION)  # noqa: T201 - it reports to the terminal
     return 0
 
 
@@ -112,7 +112,7 @@ def _fill(database: Path, instruments: str | None, rows: int) -> None:
             count, origin = import_contract(engine, instruments).imported, "imported"
     finally:
         engine.dispose()
-    print(f"{count:,} instruments {origin} in {perf_counter() - started:.1f} s\n", flush=True)
+    print(f"{count:,} instruments {origin} in {perf_counter() - started:.1f} s\n", flush=True)  # noqa: T201 - it reports to the terminal
 
 
 def _measure_all(database: Path, rounds: int) -> list[Measurement]:
