@@ -62,7 +62,8 @@ class Batch:
     Attributes:
         owner: Who may add waiters: the `Tick` or the `Turns` that collects it.
         keys: Cache key to key, in the order of asking.
-        futures: For each of `keys` in turn, the future of who asked for it first.
+        futures: For each of `keys` in turn, the future of who asked for it first, or None if that
+            was a `load_many`.
         callers: The futures of those who asked later, each with the cache key that it waits for.
         groups: `load_many` calls that wait for keys in this batch.
         threads: For each thread that waits, the keys that it asked for, some of them here.
@@ -103,7 +104,7 @@ class Batch:
     def __init__(self, owner: object) -> None:
         self.owner = owner
         self.keys: dict[Hashable, Any] = {}
-        self.futures: list[Settleable] = []
+        self.futures: list[Settleable | None] = []
         self.callers: list[tuple[Settleable, Hashable]] = []
         self.groups: list[Group] = []
         self.threads: list[Mapping[Hashable, Any]] = []
@@ -137,22 +138,20 @@ class Batch:
         self.answers = answers
         for future, answer in zip(self.futures, answers.values(), strict=False):
             # As settle_future, without the call, which would be a tenth of what a load costs.
-            if future.done():
+            if future is None or future.done():
                 continue
             if type(answer) is not Failure:
                 future.set_result(answer)
             else:
                 future.set_exception(answer.error)
-        for future, cache_key in self.callers:
-            settle_future(future, answers[cache_key])
+        for caller, cache_key in self.callers:
+            settle_future(caller, answers[cache_key])
         for group in self.groups:
             group.batch_settled()
-        self.futures.clear()
-        self.callers.clear()
-        self.groups.clear()
-        self.threads.clear()
-        self.awaits.clear()
-        self.settle_hits()
+        if self.hits:
+            self.settle_hits()
+        # Who keeps the batch (a context may) is not to keep its callers.
+        self.futures, self.callers, self.groups, self.threads, self.awaits = [], [], [], [], []
 
     def settle_hits(self) -> None:
         """Answers the callers that were kept in step with this batch."""
@@ -177,26 +176,17 @@ class Batch:
         return other is self or any(batch.waits_for(other) for batch in self.awaits)
 
 
-class _Nobody:
-    """Stands for the future of a key that a `load_many` asked for."""
-
-    def done(self) -> bool:
-        return True
-
-    def set_result(self, result: Any, /) -> None:  # noqa: ANN401 - as Settleable
-        """Does nothing."""
-
-    def set_exception(self, exception: Any, /) -> None:  # noqa: ANN401 - as Settleable
-        """Does nothing."""
-
-
-NOBODY: Final = _Nobody()
-
-
 class Group:
     """One `load_many` call: one future for all of its keys.
 
     A future for each key and a gather over them would cost several times what loading them does.
+
+    Attributes:
+        future: What the caller waits for.
+        return_exceptions: Whether errors stand among its values.
+        answers: For each key in turn its answer, as far as it is known.
+        awaited: Where in them an answer is missing, its cache key, and the batch that will have it.
+        unsettled: How many of those batches are not settled yet.
     """
 
     __slots__ = ("answers", "awaited", "future", "return_exceptions", "unsettled")
@@ -208,9 +198,8 @@ class Group:
         self.awaited: list[tuple[int, Hashable, Batch]] = []
         self.unsettled = 0
 
-    def wait_for(self, batch: Batch, index: int, cache_key: Hashable) -> None:
-        """Takes the answer at `index` from `batch`, once that is settled."""
-        self.awaited.append((index, cache_key, batch))
+    def wait_for(self, batch: Batch) -> None:
+        """Has a batch of which it awaits answers tell when it is settled."""
         if not (batch.groups and batch.groups[-1] is self):
             self.unsettled += 1
             batch.groups.append(self)
@@ -295,7 +284,7 @@ def answers_from(loader: str, keys: dict[Hashable, Any], result: object) -> dict
                 for value in values
             ]
             break
-    return dict(zip(keys, values, strict=True))
+    return dict(zip(keys, values, strict=False))  # their lengths were compared above
 
 
 def key_failure(loader: str, error: BaseException) -> Failure:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import aiodataloader
 
-from .batch import MISSING, NOBODY, Batch, Failure, Group, key_failure, unwrapped
+from .batch import MISSING, Batch, Failure, Group, key_failure, unwrapped
 from .cache import LoaderCache
 from .dispatch.context import asking_batch, wait_for_pending
 from .dispatch.tick import Tick
@@ -214,17 +214,26 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         tick = self._current_tick()
         future: asyncio.Future[list[V]] = tick.loop.create_future()
         group = Group(future, return_exceptions=return_exceptions)
-        known, values = group.answers, self._values
+        known, awaited = group.answers, group.awaited
+        values, under_way = self._values, self._store.pending
+        batch, last = tick.batch, None
+        # Nothing that can be done once for all keys is done for each: a call costs as much as the
+        # rest of a round.
         for cache_key, key in wanted:
             answer = values.get(cache_key, MISSING)
             if answer is MISSING:
-                batch = self._pending(cache_key, key, tick)
-                if batch is None:
-                    batch = tick.collecting(cache_key)
+                source = self._pending(cache_key, key, tick) if under_way else None
+                if source is None:
+                    if batch is None or len(batch.keys) == self._full_at:
+                        batch = tick.collecting(cache_key)
+                    source = batch
                     if cache_key not in batch.keys:
                         batch.keys[cache_key] = key
-                        batch.futures.append(NOBODY)
-                group.wait_for(batch, len(known), cache_key)
+                        batch.futures.append(None)
+                if source is not last:
+                    group.wait_for(source)
+                    last = source
+                awaited.append((len(known), cache_key, source))
             known.append(answer)
         if not group.awaited:
             return tick.answer(unwrapped(known, return_exceptions=return_exceptions))
@@ -435,7 +444,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         return cache_key if self.cache else object()
 
     def _cache_keys(self, keys: Iterable[K] | object) -> list[tuple[Hashable, Any]]:
-        if not isinstance(keys, Iterable):
+        if type(keys) is not list and not isinstance(keys, Iterable):
             remedy = "For a single key, use load or get."
             raise InvalidKeyError(self.name, keys, "an iterable of keys", remedy)
         own = self._own_cache_keys

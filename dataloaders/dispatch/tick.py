@@ -163,6 +163,8 @@ class Tick:
                 batch.settle_hits()
         except BaseException as error:
             # Cancelled from outside, or the batch function raised something that is no Exception.
+            if self.loop.is_closed():
+                raise  # nobody can be told any more
             self._cache.abort(self._loader.name, batch, error)
             if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
                 raise
@@ -182,7 +184,8 @@ class Tick:
             timer = self.loop.call_later(seconds, self._expire, batch, seconds, batch.task)
         first, others = batch.context, batch.other_contexts
         assert first is not None  # noqa: S101 - who asked for the first key has left it
-        note_askers(batch, first, others)
+        if others or running_batch in first:
+            note_askers(batch, first, others)
         try:
             # What a running batch waits for goes at once: that batch may hold the last place.
             if self._under_way < self._loader.max_concurrency or batch.urgent:

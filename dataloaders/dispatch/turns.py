@@ -162,8 +162,8 @@ class Turns:
                 self._cache.withdraw(batch)
                 batch.keys, batch.threads = wanted, others
                 self._queue.appendleft(batch)
-                return
-        self._cache.abort(self._loader.name, batch, error)
+            else:
+                self._cache.abort(self._loader.name, batch, error)
 
     def _call(self, context: Context, keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns
         """Calls the batch function, on this stack unless it has a time limit."""

@@ -46,8 +46,9 @@ class TableLoader(DataLoader[Any, R | None]):
 
     Args:
         bind: The database: an Engine (each batch takes a connection for as long as it lasts), an
-            AsyncEngine (for `load` only), or a Session (whose transaction the batch is part of,
-            in whose thread `load` runs it too).
+            AsyncEngine (for `load` only; its pool belongs to one event loop, so give it a NullPool
+            where loops come and go, as in Flask's async views), or a Session (whose transaction
+            the batch is part of, and in whose thread `load` runs it too).
         options: As for `DataLoader`.
 
     Raises:

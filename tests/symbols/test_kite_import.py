@@ -368,7 +368,7 @@ def test_progress_counts_the_stored_bytes(path: Path) -> None:
     assert {total for _, total in calls} == {size}
     assert done == sorted(set(done))
     assert done[-1] == size
-    assert 20 <= len(calls) <= 101
+    assert 4 <= len(calls) <= 101  # gzip itself reads up to 128 KiB at a time
 
 
 class Handler(BaseHTTPRequestHandler):
