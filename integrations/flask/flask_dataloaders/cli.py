@@ -36,6 +36,12 @@ def _contract() -> tuple[SymbolMaster, Engine, Table]:
     )
 
 
+def _failed(error: Exception) -> click.ClickException:
+    # Of a database's error what it says and what helps, and not the whole statement.
+    text = str(getattr(error, "orig", None) or error)
+    return click.ClickException("\n".join([text, *getattr(error, "__notes__", [])]))
+
+
 @symbols.command("import")
 @click.argument("source")
 def import_(source: str) -> None:
@@ -50,7 +56,7 @@ def import_(source: str) -> None:
         try:
             report = import_contract(engine, source, table=table, progress=progress)
         except (DataLoaderError, OSError, SQLAlchemyError) as error:
-            raise click.ClickException(str(error)) from error
+            raise _failed(error) from error
     for row in report.rejected[:SHOWN_REJECTS]:
         click.echo(f"line {row.line}: {row.reason}", err=True)
     if len(report.rejected) > SHOWN_REJECTS:
@@ -67,7 +73,7 @@ def generate(rows: int, seed: int) -> None:
     try:
         count = replace_contract(engine, generate_contract(rows, seed), table)
     except SQLAlchemyError as error:
-        raise click.ClickException(str(error)) from error
+        raise _failed(error) from error
     click.echo(f"{count} symbols generated")
 
 
@@ -86,7 +92,7 @@ def lookup(name: str, exchange: str, by: str) -> None:
     try:
         record: Symbol = loader.require((name, exchange))
     except (DataLoaderError, SQLAlchemyError) as error:
-        raise click.ClickException(str(error)) from error
+        raise _failed(error) from error
     for field, value in asdict(record).items():
         click.echo(f"{field:15}{'' if value is None else value}")
 
@@ -101,7 +107,7 @@ def count() -> None:
         with engine.connect() as connection:
             rows = connection.execute(query).all()
     except SQLAlchemyError as error:
-        raise click.ClickException(str(error)) from error
+        raise _failed(error) from error
     for name, number in rows:
         click.echo(f"{name or '':15}{number:>9}")
     click.echo(f"{'total':15}{sum(number for _, number in rows):>9}")
