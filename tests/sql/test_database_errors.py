@@ -151,7 +151,12 @@ def test_a_missing_column_is_no_missing_table(
 
 def test_an_in_memory_database_that_another_thread_has_filled(make_engine: EngineMaker) -> None:
     engine = make_engine("sqlite://", shared=False)
-    thread = threading.Thread(target=fill, args=(engine,), daemon=True)
+
+    def fill_there() -> None:
+        fill(engine)
+        engine.dispose()  # only the thread of a connection may close it
+
+    thread = threading.Thread(target=fill_there, daemon=True)
     thread.start()
     thread.join(SECONDS)
     with pytest.raises(OperationalError) as raised:
