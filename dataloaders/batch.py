@@ -151,7 +151,7 @@ class Batch:
         if self.hits:
             self.settle_hits()
         # Who keeps the batch (a context may) is not to keep its callers.
-        self.futures, self.callers, self.groups, self.threads, self.awaits = [], [], [], [], []
+        self.futures, self.callers, self.groups, self.awaits = [], [], [], []
 
     def settle_hits(self) -> None:
         """Answers the callers that were kept in step with this batch."""

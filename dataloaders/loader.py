@@ -12,8 +12,9 @@ import asyncio
 import inspect
 from collections.abc import Callable, Hashable, Iterable, MutableMapping
 from contextvars import copy_context
+from itertools import repeat
 from threading import get_ident
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import aiodataloader
 
@@ -35,6 +36,10 @@ from .scope import LoaderRegistry, current_loader
 
 _OWN_CACHE_KEYS = frozenset({str, int, bytes})
 """Types whose values are their own cache keys: what `typed_key` answers, without the call."""
+
+NO_TYPES: frozenset[type] = frozenset()
+
+_DEFAULT_LIMITS = (None, 8, None)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -119,27 +124,34 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         lockstep: bool | None = None,
     ) -> None:
         # aiodataloader's own __init__ binds the loader to an event loop, so it is not called.
-        for option, value in (
-            ("name", name),
-            ("batch", batch),
-            ("max_batch_size", max_batch_size),
-            ("cache", cache),
-            ("max_concurrency", max_concurrency),
-            ("timeout", timeout),
-            ("cache_errors", cache_errors),
-            ("lockstep", lockstep),
-        ):
-            if value is not None:
-                setattr(self, option, value)
-        self.name = self.name or type(self).__name__
-        _check_limits(self.name, self.max_batch_size, self.max_concurrency, self.timeout)
-        self.batch_function = self._find_batch_function(batch_load_fn)
-        self.is_async = _is_async(self.batch_function)
+        if batch is not None:
+            self.batch = batch
+        if max_batch_size is not None:
+            self.max_batch_size = max_batch_size
+        if cache is not None:
+            self.cache = cache
+        if max_concurrency is not None:
+            self.max_concurrency = max_concurrency
+        if timeout is not None:
+            self.timeout = timeout
+        if cache_errors is not None:
+            self.cache_errors = cache_errors
+        if lockstep is not None:
+            self.lockstep = lockstep
+        self.name = name or self.name or type(self).__name__
+        limits = (self.max_batch_size, self.max_concurrency, self.timeout)
+        if limits != _DEFAULT_LIMITS:
+            _check_limits(self.name, *limits)
+        self._given_function = batch_load_fn
+        function = self.batch_function
+        if not callable(function):
+            raise BatchFunctionError(self.name, function)
+        self.is_async = _is_async(function)
         self._full_at = (self.max_batch_size or -1) if self.batch else 1
         get_cache_key = get_cache_key or getattr(self, "get_cache_key", None)
         self._get_cache_key: Callable[[Any], Hashable] = get_cache_key or typed_key
         plain = get_cache_key is None and self.cache
-        self._own_cache_keys = _OWN_CACHE_KEYS if plain else frozenset()
+        self._own_cache_keys = _OWN_CACHE_KEYS if plain else NO_TYPES
         self._store = LoaderCache(cache_map, enabled=self.cache, keep_errors=self.cache_errors)
         self._values = self._store.values
         self._tick: Tick | None = None
@@ -210,7 +222,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             NoEventLoopError: No event loop runs in this thread.
             ScopeClosedError: The loader's scope is over.
         """
-        wanted = self._cache_keys(keys)
+        cache_keys, asked = self._cache_keys(keys)
         tick = self._current_tick()
         future: asyncio.Future[list[V]] = tick.loop.create_future()
         group = Group(future, return_exceptions=return_exceptions)
@@ -219,7 +231,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         batch, last = tick.batch, None
         # Nothing that can be done once for all keys is done for each: a call costs as much as the
         # rest of a round.
-        for cache_key, key in wanted:
+        for cache_key, key in zip(cache_keys, asked, strict=True):
             answer = values.get(cache_key, MISSING)
             if answer is MISSING:
                 source = self._pending(cache_key, key, tick) if under_way else None
@@ -270,7 +282,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         cache_key = key if type(key) in self._own_cache_keys else self._cache_key(key)
         answer: Any = self._values.get(cache_key, MISSING)
         if answer is MISSING:
-            answer = self._turns.fetch({cache_key: key})[cache_key]
+            (answer,) = self._turns.fetch({cache_key: key})
         if type(answer) is Failure:
             answer.throw()
         value: V = answer
@@ -287,26 +299,31 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         Raises:
             As `get`, and nothing is asked for if one of the keys is no key.
         """
-        wanted = self._cache_keys(keys)
+        cache_keys, asked = self._cache_keys(keys)
         values = self._values
+        answers: list[Any] = []
+        missing = dict(zip(cache_keys, asked, strict=True))
         if values:
-            answers = [values.get(cache_key, MISSING) for cache_key, _ in wanted]
-            missing = {
-                cache_key: key
-                for (cache_key, key), answer in zip(wanted, answers, strict=True)
-                if answer is MISSING
-            }
-        else:
-            answers = [MISSING] * len(wanted)
-            missing = dict(wanted)
-            if len(missing) < len(wanted):  # of several keys with one cache key, the first is asked
-                missing.update(reversed(wanted))
+            answers = [values.get(cache_key, MISSING) for cache_key in cache_keys]
+            known = zip(cache_keys, answers, strict=True)
+            for cache_key in [cache_key for cache_key, answer in known if answer is not MISSING]:
+                missing.pop(cache_key, None)
         if missing:
+            if len(missing) < len(asked):  # of several keys with one cache key the first is asked
+                for cache_key, key in zip(reversed(cache_keys), reversed(asked), strict=True):
+                    if cache_key in missing:
+                        missing[cache_key] = key
             fetched = self._turns.fetch(missing)
-            answers = [
-                fetched[cache_key] if answer is MISSING else answer
-                for (cache_key, _), answer in zip(wanted, answers, strict=True)
-            ]
+            if len(fetched) == len(asked):
+                answers = fetched
+            else:
+                found = dict(zip(missing, fetched, strict=True))
+                answers = [
+                    found[cache_key] if answer is MISSING else answer
+                    for cache_key, answer in zip(
+                        cache_keys, answers or repeat(MISSING), strict=False
+                    )
+                ]
         outcome = unwrapped(answers, return_exceptions=return_exceptions)
         if isinstance(outcome, Failure):
             outcome.throw()
@@ -372,6 +389,18 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         return current_loader(cls)
 
     # -- how it works inside
+
+    @property
+    def batch_function(self) -> BatchFunction:
+        """The batch function: the one that was given, or the class's."""
+        # Found each time: an instance that keeps a method of its own is freed only by the
+        # garbage collector, and there is one for each request.
+        if self._given_function is not None:
+            return self._given_function
+        if type(self).batch_load is not DataLoader.batch_load:
+            return self.batch_load
+        function: Any = getattr(self, "batch_load_fn", None)  # aiodataloader's name for it
+        return cast("BatchFunction", function)
 
     def is_full(self, batch: Batch) -> bool:
         """Whether a batch has as many keys as `max_batch_size` allows."""
@@ -443,28 +472,20 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         # Without a cache no two lookups are the same one.
         return cache_key if self.cache else object()
 
-    def _cache_keys(self, keys: Iterable[K] | object) -> list[tuple[Hashable, Any]]:
+    def _cache_keys(self, keys: Iterable[Any] | object) -> tuple[list[Hashable], list[Any]]:
+        """Returns the cache keys of keys, and the keys."""
         if type(keys) is not list and not isinstance(keys, Iterable):
             remedy = "For a single key, use load or get."
             raise InvalidKeyError(self.name, keys, "an iterable of keys", remedy)
+        asked = list(keys)
         own = self._own_cache_keys
-        return [(key if type(key) in own else self._cache_key(key), key) for key in keys]
+        return [key if type(key) in own else self._cache_key(key) for key in asked], asked
 
     def _required(self, keys: list[K], values: list[V]) -> list[V]:
         absent = [key for key, value in zip(keys, values, strict=True) if value is None]
         if absent:
             raise self.not_found(self.name, absent)
         return values
-
-    def _find_batch_function(self, given: BatchFunction | None) -> BatchFunction:
-        function = given
-        if function is None:
-            overridden = type(self).batch_load is not DataLoader.batch_load
-            # aiodataloader's subclasses override batch_load_fn.
-            function = self.batch_load if overridden else getattr(self, "batch_load_fn", None)
-        if not callable(function):
-            raise BatchFunctionError(self.name, function)
-        return function
 
 
 def _check_limits(

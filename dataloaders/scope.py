@@ -243,6 +243,14 @@ class LoaderRegistry:
         Raises:
             NoScopeError: There is no such scope, and the class is not shared.
         """
+        entry = _current.get()
+        if (
+            entry is not None
+            and entry.scope.registry is self
+            and not entry.scope.closed
+            and entry.request() is _identify_request()
+        ):
+            return entry.scope.loader(loader_class)
         for scope in open_scopes():
             if scope.registry is self:
                 return scope.loader(loader_class)

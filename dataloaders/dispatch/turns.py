@@ -41,8 +41,8 @@ class Turns:
         self._turn = threading.Lock()  # held by the thread whose batch is under way
         self._queue: deque[Batch] = deque()
 
-    def fetch(self, keys: dict[Hashable, Any]) -> dict[Hashable, Any]:
-        """Returns answers (value or `Failure`) by cache key, for `keys` at least.
+    def fetch(self, keys: dict[Hashable, Any]) -> list[Any]:
+        """Returns the answer (value or `Failure`) for each cache key of `keys`, in their order.
 
         Blocks until the last of them is known.
 
@@ -66,12 +66,7 @@ class Turns:
                     with self._gate:
                         batch = self._queue.popleft() if self._queue else wanted
                     self._run(batch, keys)
-        if len(batches) == 1:
-            return batches[0].answers or {}
-        answers: dict[Hashable, Any] = {}
-        for batch in batches:
-            answers |= batch.answers or {}
-        return answers
+        return _answers_to(keys, batches)
 
     def _collect(self, keys: dict[Hashable, Any]) -> list[Batch]:
         """Puts keys into batches that wait for a turn; returns the batches that have them."""
@@ -108,7 +103,7 @@ class Turns:
                 return batch
         return None
 
-    def _fetch_alone(self, keys: dict[Hashable, Any], asker: Batch | None) -> dict[Hashable, Any]:
+    def _fetch_alone(self, keys: dict[Hashable, Any], asker: Batch | None) -> list[Any]:
         """Fetches without waiting for a turn.
 
         A batch function's own lookups may not wait: the turn that they would wait for may be held
@@ -123,13 +118,12 @@ class Turns:
                 raise RecursiveLoadError(loader.name, key)
             if not batches or loader.is_full(batches[-1]):
                 batches.append(Batch(self))
+                batches[-1].threads.append(keys)
                 batches[-1].asked_from(context)
             batches[-1].keys[cache_key] = key
-        answers: dict[Hashable, Any] = {}
         for batch in batches:
             self._run(batch, keys)
-            answers |= batch.answers or {}
-        return answers
+        return _answers_to(keys, batches)
 
     def _run(self, batch: Batch, own: Mapping[Hashable, Any]) -> None:
         """Has the batch function answer a batch; `own` is what this thread has asked for."""
@@ -182,3 +176,14 @@ class Turns:
                 result.close()  # or Python would warn that nobody awaited it
             raise AsyncOnlyError(loader.name)
         return result
+
+
+def _answers_to(keys: dict[Hashable, Any], batches: list[Batch]) -> list[Any]:
+    """Picks the answers to `keys` out of settled batches that have them."""
+    batch = batches[0]
+    if batch.threads and batch.threads[0] is keys and len(batch.keys) == len(keys):
+        return list((batch.answers or {}).values())  # it has these keys, in this order, only
+    answers: dict[Hashable, Any] = {}
+    for batch in batches:
+        answers |= batch.answers or {}
+    return [answers[cache_key] for cache_key in keys]

@@ -12,7 +12,7 @@ from sqlalchemy.pool import SingletonThreadPool
 
 from dataloaders.batch import MISSING, Batch, Failure
 from dataloaders.errors import ConfigurationError
-from dataloaders.loader import DataLoader
+from dataloaders.loader import NO_TYPES, DataLoader
 
 from .database import execute_on, executor_on, explain, is_async_engine
 from .definition import Definition, define
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .plan import Execute, Keys, Row
 
 R = TypeVar("R")
+
+_SYNC_BINDS = (Engine, Session, scoped_session)
 
 Bind: TypeAlias = "Engine | AsyncEngine | Session | scoped_session[Session]"
 
@@ -81,7 +83,7 @@ class TableLoader(DataLoader[Any, R | None]):
         bind: Bind | None = None,
         **options: Any,  # noqa: ANN401 - DataLoader's options
     ) -> None:
-        if not (isinstance(bind, Engine | Session | scoped_session) or is_async_engine(bind)):
+        if not (isinstance(bind, _SYNC_BINDS) or is_async_engine(bind)):
             expected = (
                 "an Engine, an AsyncEngine or a Session (which a scope gives to its loaders if an "
                 "EngineRegistry or a SymbolMaster made it)"
@@ -94,7 +96,7 @@ class TableLoader(DataLoader[Any, R | None]):
             super().__init__(self._load_async, **options)
         else:
             super().__init__(**options)
-        self._own_cache_keys = frozenset()
+        self._own_cache_keys = NO_TYPES  # every key is cast
 
     @classmethod
     def definition(cls) -> Definition:
@@ -165,14 +167,14 @@ class TableLoader(DataLoader[Any, R | None]):
         """Asks for the keys through `execute` and makes their answers of the rows."""
         rows = self._plan().rows(execute, keys)
         record = self._definition.record
-        lead = len(self._definition.lead)
+        start = 1 + len(self._definition.lead)
         values: list[Any] = [None] * len(keys)
         if self.unique or len(rows) == len({row[0] for row in rows}):
             for row in rows:
-                values[row[0]] = record(*row[1 + lead :])
+                values[row[0]] = record(*row[start:])
         else:
             for row in reversed(self._in_order(rows)):
-                values[row[0]] = record(*row[1 + lead :])
+                values[row[0]] = record(*row[start:])
         return values
 
     def _in_order(self, rows: list[Row]) -> list[Row]:
@@ -200,11 +202,11 @@ class TableLoader(DataLoader[Any, R | None]):
         cast = self._cast(key)
         return cast if self.cache else object()
 
-    def _cache_keys(self, keys: Iterable[Any] | object) -> list[tuple[Hashable, Any]]:
-        if isinstance(keys, Iterable) and self.cache:
+    def _cache_keys(self, keys: Iterable[Any] | object) -> tuple[list[Hashable], list[Any]]:
+        if self.cache and (type(keys) is list or isinstance(keys, Iterable)):
             keys = list(keys)
             if self._definition.are_cast(keys):
-                return list(zip(keys, keys, strict=True))
+                return keys, keys
         return super()._cache_keys(keys)
 
     def _sync_bind(self) -> Engine | Session:
@@ -245,9 +247,9 @@ class GroupedTableLoader(TableLoader[R]):
     def fetch(self, execute: Execute, keys: Keys) -> list[Any]:
         """Asks for the keys through `execute` and makes their answers of the rows."""
         record = self._definition.record
-        lead = len(self._definition.lead)
+        start = 1 + len(self._definition.lead)
         values: list[list[Any]] = [[] for _ in keys]
         rows = self._plan().rows(execute, keys)
         for row in self._in_order(rows):
-            values[row[0]].append(record(*row[1 + lead :]))
+            values[row[0]].append(record(*row[start:]))
         return values
