@@ -12,7 +12,6 @@ import asyncio
 import inspect
 from collections.abc import Callable, Hashable, Iterable, MutableMapping
 from contextvars import copy_context
-from itertools import repeat
 from threading import get_ident
 from typing import Any, ClassVar, Self, TypeVar, cast
 
@@ -300,30 +299,20 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             As `get`, and nothing is asked for if one of the keys is no key.
         """
         cache_keys, asked = self._cache_keys(keys)
-        values = self._values
-        answers: list[Any] = []
-        missing = dict(zip(cache_keys, asked, strict=True))
+        missing = _first_of_each(cache_keys, asked)
+        values, known = self._values, {}
         if values:
-            answers = [values.get(cache_key, MISSING) for cache_key in cache_keys]
-            known = zip(cache_keys, answers, strict=True)
-            for cache_key in [cache_key for cache_key, answer in known if answer is not MISSING]:
-                missing.pop(cache_key, None)
-        if missing:
-            if len(missing) < len(asked):  # of several keys with one cache key the first is asked
-                for cache_key, key in zip(reversed(cache_keys), reversed(asked), strict=True):
-                    if cache_key in missing:
-                        missing[cache_key] = key
-            fetched = self._turns.fetch(missing)
-            if len(fetched) == len(asked):
-                answers = fetched
-            else:
-                found = dict(zip(missing, fetched, strict=True))
-                answers = [
-                    found[cache_key] if answer is MISSING else answer
-                    for cache_key, answer in zip(
-                        cache_keys, answers or repeat(MISSING), strict=False
-                    )
-                ]
+            known = {
+                cache_key: answer
+                for cache_key in missing
+                if (answer := values.get(cache_key, MISSING)) is not MISSING
+            }
+            for cache_key in known:
+                del missing[cache_key]
+        answers = self._turns.fetch(missing) if missing else []
+        if len(answers) < len(asked):
+            known.update(zip(missing, answers, strict=True))
+            answers = [known[cache_key] for cache_key in cache_keys]
         outcome = unwrapped(answers, return_exceptions=return_exceptions)
         if isinstance(outcome, Failure):
             outcome.throw()
@@ -486,6 +475,16 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if absent:
             raise self.not_found(self.name, absent)
         return values
+
+
+def _first_of_each(cache_keys: list[Hashable], keys: list[Any]) -> dict[Hashable, Any]:
+    """Returns a key for each cache key: of several keys that have it, the first."""
+    first = dict(zip(cache_keys, keys, strict=True))
+    if len(first) < len(keys):
+        first.clear()
+        for cache_key, key in zip(cache_keys, keys, strict=True):
+            first.setdefault(cache_key, key)
+    return first
 
 
 def _check_limits(
