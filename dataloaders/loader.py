@@ -30,15 +30,13 @@ from .errors import (
     NoEventLoopError,
     ScopeClosedError,
 )
-from .keys import typed_key
+from .keys import PLAIN_TYPES, typed_key
 from .scope import LoaderRegistry, current_loader
 
-_OWN_CACHE_KEYS = frozenset({str, int, bytes})
+_OWN_CACHE_KEYS = PLAIN_TYPES - {type(None)}
 """Types whose values are their own cache keys: what `typed_key` answers, without the call."""
 
 NO_TYPES: frozenset[type] = frozenset()
-
-_DEFAULT_LIMITS = (None, 8, None)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -475,6 +473,10 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if absent:
             raise self.not_found(self.name, absent)
         return values
+
+
+_DEFAULT_LIMITS = (DataLoader.max_batch_size, DataLoader.max_concurrency, DataLoader.timeout)
+"""What needs no checking each time a request makes its loaders."""
 
 
 def _first_of_each(cache_keys: list[Hashable], keys: list[Any]) -> dict[Hashable, Any]:

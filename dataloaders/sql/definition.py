@@ -33,7 +33,6 @@ class Definition:
         lead: What tells rows of one key apart: the primary key, by which the lowest wins, or for
             a view, which has none, a column of the key.
         record: Makes a record of one row's values.
-        unique: Whether a key has one row at most.
         casters: What casts each part of a key to its column's type.
         cast_types: The types of the parts of a key that needs no casting.
     """
@@ -44,7 +43,6 @@ class Definition:
     columns: tuple[ColumnElement[Any], ...]
     lead: tuple[ColumnElement[Any], ...]
     record: Callable[..., Any]
-    unique: bool
     casters: tuple[Callable[[Any], Any], ...]
     cast_types: tuple[type | None, ...]
 
@@ -56,7 +54,8 @@ class Definition:
         """
         if not isinstance(key, tuple):
             key = (key,)
-        if tuple(map(type, key)) == self.cast_types and _in_range(key):
+        types = tuple(map(type, key))
+        if types == self.cast_types and (int not in types or _in_range(key)):
             return tuple(key)
         if len(key) != len(self.casters):
             raise InvalidKeyError(
@@ -102,8 +101,6 @@ def define(
     key: tuple[str, ...],
     columns: tuple[str, ...] | None,
     record: Callable[..., Any] | None,
-    *,
-    unique: bool,
 ) -> Definition:
     """Resolves a loader class's attributes.
 
@@ -114,7 +111,6 @@ def define(
         columns: The names of the columns to load; None for all.
         record: Called with a row's values in the order of `columns`; None to have a dataclass
             with slots made.
-        unique: Whether a key has one row at most.
 
     Raises:
         ConfigurationError: The table is none, or has no such columns.
@@ -139,7 +135,6 @@ def define(
         columns=tuple(available[name] for name in wanted),
         lead=tuple(getattr(source, "primary_key", ())) or (available[key[0]],),
         record=record,
-        unique=unique,
         casters=tuple(caster_for(available[name].type) for name in key),
         cast_types=tuple(cast_type(available[name].type) for name in key),
     )

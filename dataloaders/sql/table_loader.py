@@ -112,7 +112,6 @@ class TableLoader(DataLoader[Any, R | None]):
                 getattr(cls, "key", ()),
                 cls.columns,
                 cls.record,
-                unique=cls.unique,
             )
         return cls._defined
 
