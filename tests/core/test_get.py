@@ -891,3 +891,29 @@ gevent.joinall(jobs, timeout=20)
 print([job.value for job in jobs], loader.get(3))
 """
     assert run_green("gevent", program) == "['limited', 'gave up', 2, 4] 6"
+
+
+def test_of_two_answers_to_a_key_the_one_that_was_asked_for_later_is_kept() -> None:
+    first_called, finish_first = threading.Event(), threading.Event()
+    calls: list[list[int]] = []
+
+    def fetch(keys: list[int]) -> dict[int, str]:
+        calls.append(keys)
+        if len(calls) > 1:
+            return dict.fromkeys(keys, "new")
+        first_called.set()
+        assert finish_first.wait(SECONDS)
+        return dict.fromkeys(keys, "old")
+
+    async def load() -> str:
+        return await loader.load(1)
+
+    loader = DataLoader[int, str](fetch)
+    earlier = spawn(loader.get, 1)
+    assert first_called.wait(SECONDS)
+    # A loop's callers do not wait for a thread's batch, so the key is asked for again.
+    assert asyncio.run(load()) == "new"
+    finish_first.set()
+    assert earlier.result(SECONDS) == "old"
+    assert loader.get(1) == "new"
+    assert calls == [[1], [1]]
