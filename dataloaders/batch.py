@@ -67,6 +67,7 @@ class Batch:
         callers: The futures of those who asked later, each with the cache key that it waits for.
         groups: `load_many` calls that wait for keys in this batch.
         threads: For each thread that waits, the keys that it asked for, some of them here.
+        ahead: Those of the cache keys that nobody has asked for: look-ahead put them there.
         hits: Futures whose answer is known already, or is another batch's, and which settle with
             this batch so that what their callers load next is one batch again.
         context: The context of who asked for a key first.
@@ -82,6 +83,7 @@ class Batch:
     """
 
     __slots__ = (
+        "ahead",
         "answers",
         "awaits",
         "begun",
@@ -108,6 +110,7 @@ class Batch:
         self.callers: list[tuple[Settleable, Hashable]] = []
         self.groups: list[Group] = []
         self.threads: list[Mapping[Hashable, Any]] = []
+        self.ahead: set[Hashable] = set()
         self.hits: list[tuple[Settleable, Hashable, Any]] = []
         self.context: Context | None = None
         self.other_contexts: list[Context] = []
@@ -132,6 +135,28 @@ class Batch:
             same = False
         if not same:
             self.other_contexts.append(context)
+
+    def add_ahead(self, cache_key: Hashable, key: Any) -> None:  # noqa: ANN401 - a key is whatever the application uses
+        """Adds a key that nobody has asked for, unless it is there."""
+        if cache_key not in self.keys:
+            self.keys[cache_key] = key
+            if self.futures:  # threads have none
+                self.futures.append(None)
+            self.ahead.add(cache_key)
+
+    def without_ahead(self) -> set[Hashable]:
+        """Takes the keys out that nobody has asked for; returns their cache keys."""
+        dropped, self.ahead = self.ahead, set()
+        if self.futures:
+            self.futures = [
+                future
+                for cache_key, future in zip(self.keys, self.futures, strict=True)
+                if cache_key not in dropped
+            ]
+        self.keys = {
+            cache_key: key for cache_key, key in self.keys.items() if cache_key not in dropped
+        }
+        return dropped
 
     def settle(self, answers: dict[Hashable, Any]) -> None:
         """Gives every waiter its answer; `answers` has one for each of `keys`."""

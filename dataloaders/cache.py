@@ -25,6 +25,8 @@ class LoaderCache:
 
     Attributes:
         values: Cache key to value, or to the `Failure` that stands for it.
+        ahead: Answers that nobody has asked for yet, by cache key: look-ahead brought them. They
+            are apart from `values`, so that finding one there costs no lookup more than before.
         pending: Cache key to the batch that is under way and will answer it.
         closed: Whether the scope that this belongs to is over.
     """
@@ -35,6 +37,7 @@ class LoaderCache:
         self.values: dict[Any, Any] | _LockedMapping = (
             {} if values is None else _LockedMapping(values)
         )
+        self.ahead: dict[Hashable, Any] = {}
         self.pending: dict[Hashable, Batch] = {}
         self.closed = False
         self._enabled = enabled
@@ -48,13 +51,36 @@ class LoaderCache:
         """Keeps a value, unless its key is known or asked for already."""
         if self._enabled and not self.closed:
             with self._lock:
-                if cache_key not in self.pending and self.values.get(cache_key, MISSING) is MISSING:
+                batch = self.pending.get(cache_key)
+                if (
+                    batch is None or cache_key in batch.ahead
+                ) and self.values.get(cache_key, MISSING) is MISSING:
                     self.values[cache_key] = value
+
+    def take(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded
+        """Returns an answer that look-ahead brought and that is asked for now, or MISSING.
+
+        From then on it is a value like any other.
+        """
+        with self._lock:
+            answer = self.ahead.pop(cache_key, MISSING)
+            if answer is not MISSING:
+                self.values[cache_key] = answer
+        return answer
+
+    def keep(self, cache_key: Hashable, answer: Any, source: Hashable) -> bool:  # noqa: ANN401 - any value may be loaded
+        """Keeps an answer that follows from another one, unless that was forgotten meanwhile."""
+        with self._lock:
+            if source not in self.ahead:
+                return False
+            self.values[cache_key] = answer
+        return True
 
     def clear(self, cache_key: Hashable) -> None:
         """Forgets one key, and the answer to it that is under way."""
         with self._lock:
             self.values.pop(cache_key, None)
+            self.ahead.pop(cache_key, None)
             batch = self.pending.pop(cache_key, None)
             if batch is not None:
                 batch.forgotten.add(cache_key)
@@ -63,6 +89,7 @@ class LoaderCache:
         """Forgets every key, and every answer that is under way."""
         with self._lock:
             self.values.clear()
+            self.ahead.clear()
             for cache_key, batch in self.pending.items():
                 batch.forgotten.add(cache_key)
             self.pending.clear()
@@ -103,6 +130,15 @@ class LoaderCache:
         batch.begun = False
         batch.forgotten.clear()
 
+    def drop_ahead(self, batch: Batch) -> bool:
+        """Takes what nobody has asked for out of a batch; returns whether there was anything."""
+        with self._lock:
+            dropped = batch.without_ahead()
+            for cache_key in dropped - batch.forgotten:
+                if self.pending.get(cache_key) is batch:
+                    del self.pending[cache_key]
+        return bool(dropped)
+
     def abort(self, loader: str, batch: Batch, cause: BaseException) -> None:
         """Fails a batch whose runner was cancelled, killed or interrupted."""
         error = BatchAbortedError(loader, len(batch.keys), cause)
@@ -128,10 +164,22 @@ class LoaderCache:
                     if cache_key not in batch.forgotten
                     and (self._keep_errors or type(answer) is not Failure)
                 }
+            if batch.ahead:
+                answers = self._without_ahead(batch, answers)
             try:
                 self.values.update(answers)
             except Exception:  # whatever a user's mapping raises: the callers have their answers
                 logger.exception("The cache_map refused the answers of a batch.")
+
+    def _without_ahead(self, batch: Batch, answers: dict[Hashable, Any]) -> dict[Hashable, Any]:
+        """Puts aside what nobody has asked for, errors excepted; returns the rest."""
+        asked = {}
+        for cache_key, answer in answers.items():
+            if cache_key not in batch.ahead:
+                asked[cache_key] = answer
+            elif type(answer) is not Failure:
+                self.ahead[cache_key] = answer
+        return asked
 
 
 class _LockedMapping:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Hashable, Iterable, MutableMapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from threading import get_ident
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, cast
 
 import aiodataloader
 
@@ -21,16 +22,23 @@ from .batch import MISSING, Batch, Failure, Group, key_failure, unwrapped
 from .cache import LoaderCache
 from .dispatch.context import asking_batch, wait_for_pending
 from .dispatch.tick import Tick
-from .dispatch.turns import Turns
+from .dispatch.turns import NOTHING, Turns
 from .errors import (
+    AsyncOnlyError,
     BatchFunctionError,
+    BatchTimeoutError,
     ConfigurationError,
     InvalidKeyError,
     KeyNotFoundError,
     NoEventLoopError,
+    RecursiveLoadError,
     ScopeClosedError,
 )
 from .keys import PLAIN_TYPES, typed_key
+from .lookahead.announced import Field, announcing, keys_in
+from .lookahead.ledger import Ledger, Stats
+from .lookahead.modes import OFF, ON, default_mode, stricter
+from .lookahead.peers import MAX_PEERS, peers_of
 from .scope import LoaderRegistry, current_loader
 
 _OWN_CACHE_KEYS = PLAIN_TYPES - {type(None)}
@@ -38,8 +46,14 @@ _OWN_CACHE_KEYS = PLAIN_TYPES - {type(None)}
 
 NO_TYPES: frozenset[type] = frozenset()
 
+if TYPE_CHECKING:
+    from .lookahead.sites import Site
+
 K = TypeVar("K")
 V = TypeVar("V")
+P = ParamSpec("P")
+T = TypeVar("T")
+Row = TypeVar("Row")
 
 BatchFunction = Callable[[list[Any]], Any]
 """Takes a list of keys; returns, or awaits to, a mapping of key to value or a list in key order."""
@@ -94,6 +108,12 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     timeout: float | None = None
     cache_errors: bool = True
     lockstep: bool = True
+
+    lookahead: str = ON
+    """What look-ahead may do: "on", "explicit" (fetch what was announced) or "off".
+
+    `DATALOADERS_LOOKAHEAD` may allow less, for a process or an application.
+    """
 
     shared: ClassVar[bool] = False
     """Whether its values are the same for every user, so that requests may share them."""
@@ -151,6 +171,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._own_cache_keys = _OWN_CACHE_KEYS if plain else NO_TYPES
         self._store = LoaderCache(cache_map, enabled=self.cache, keep_errors=self.cache_errors)
         self._values = self._store.values
+        self._announced: dict[Hashable, Any] = {}
+        self._ledger = Ledger()
+        self.set_lookahead(default_mode())
         self._tick: Tick | None = None
         self._ticks: dict[asyncio.AbstractEventLoop, Tick] = {}
 
@@ -184,6 +207,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if tick is None or tick.thread != get_ident() or not tick.is_running():
             tick = self._current_tick()
         answer = self._values.get(cache_key, MISSING)
+        if answer is MISSING and self._store.ahead:
+            answer = self._take_ahead(cache_key)
         if answer is not MISSING:
             return tick.answer(answer)
         if self._store.pending:
@@ -197,9 +222,16 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         future: asyncio.Future[V] = create_future()
         if cache_key in batch.keys:
             batch.callers.append((future, cache_key))
+            batch.ahead.discard(cache_key)
         else:
             batch.keys[cache_key] = key
             batch.futures.append(future)
+            if self._announced or self._looks_around:
+                for each, sibling in self._look_ahead(cache_key, key).items():
+                    if len(batch.keys) == self._full_at:
+                        break
+                    if each not in self._store.pending:
+                        batch.add_ahead(each, sibling)
         batch.asked_from(copy_context())
         return future
 
@@ -224,12 +256,14 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         future: asyncio.Future[list[V]] = tick.loop.create_future()
         group = Group(future, return_exceptions=return_exceptions)
         known, awaited = group.answers, group.awaited
-        values, under_way = self._values, self._store.pending
+        values, under_way, ahead = self._values, self._store.pending, self._store.ahead
         batch, last = tick.batch, None
         # Nothing that can be done once for all keys is done for each: a call costs as much as the
         # rest of a round.
         for cache_key, key in zip(cache_keys, asked, strict=True):
             answer = values.get(cache_key, MISSING)
+            if answer is MISSING and ahead:
+                answer = self._take_ahead(cache_key)
             if answer is MISSING:
                 source = self._pending(cache_key, key, tick) if under_way else None
                 if source is None:
@@ -239,6 +273,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                     if cache_key not in batch.keys:
                         batch.keys[cache_key] = key
                         batch.futures.append(None)
+                    else:
+                        batch.ahead.discard(cache_key)
                 if source is not last:
                     group.wait_for(source)
                     last = source
@@ -278,8 +314,13 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """
         cache_key = key if type(key) in self._own_cache_keys else self._cache_key(key)
         answer: Any = self._values.get(cache_key, MISSING)
+        if answer is MISSING and self._store.ahead:
+            answer = self._take_ahead(cache_key)
         if answer is MISSING:
-            (answer,) = self._turns.fetch({cache_key: key})
+            ahead = NOTHING
+            if self._announced or self._looks_around:
+                ahead = self._look_ahead(cache_key, key)
+            (answer,) = self._turns.fetch({cache_key: key}, ahead)
         if type(answer) is Failure:
             answer.throw()
         value: V = answer
@@ -307,6 +348,12 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             }
             for cache_key in known:
                 del missing[cache_key]
+        if missing and self._store.ahead:
+            for cache_key in list(missing):
+                answer = self._take_ahead(cache_key)
+                if answer is not MISSING:
+                    known[cache_key] = answer
+                    del missing[cache_key]
         answers = self._turns.fetch(missing) if missing else []
         if len(answers) < len(asked):
             known.update(zip(missing, answers, strict=True))
@@ -364,7 +411,77 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     def size(self) -> int:
         """Returns how many keys it knows."""
-        return len(self._values)
+        return len(self._values) + len(self._store.ahead)
+
+    @property
+    def stats(self) -> Stats:
+        """What look-ahead did for this loader so far: keys expected, used and wasted."""
+        return self._ledger.stats
+
+    # -- what is going to be asked for
+
+    def expect(self, keys: Iterable[K]) -> Self:
+        """Announces keys that are about to be asked for one by one.
+
+        Nothing is fetched yet. The first lookup of this loader that has to ask its source asks for
+        them as well, so a loop over them is answered by one query. A key that turns out not to be
+        needed costs a row, and nothing else: errors of its own are not noticed.
+
+        Raises:
+            InvalidKeyError: As `get_many`; then none of them is announced.
+        """
+        cache_keys, asked = self._cache_keys(keys)
+        if self._mode != OFF and self.cache and self.batch:
+            values, ahead = self._values, self._store.ahead
+            for cache_key, key in zip(cache_keys, asked, strict=True):
+                if values.get(cache_key, MISSING) is MISSING and cache_key not in ahead:
+                    self._announced[cache_key] = key
+        return self
+
+    def over(self, rows: Iterable[Row], *fields: Field) -> Sequence[Row]:
+        """Announces the keys in rows that a loop is about to go over, and returns the rows::
+
+            for order in symbols.over(orders, "symbol", "exchange"):
+                order["token"] = get_token(order["symbol"], order["exchange"])
+
+        Args:
+            rows: Any iterable; one that is no list or tuple is read to its end first.
+            fields: For each part of the key where it stands in a row: the name of an item or an
+                attribute, a path of them with dots (`"instrument.token"`), or a function of the
+                row. One function alone returns the whole key.
+
+        Returns:
+            The rows, as a list or tuple.
+
+        Raises:
+            ConfigurationError: The fields are none, or in none of the rows.
+        """
+        rows = rows if isinstance(rows, list | tuple) else list(rows)
+        keys = []
+        for key in keys_in(self.name, rows, fields):
+            # A row without a proper key: whoever asks for it gets the error, not who announces.
+            with suppress(InvalidKeyError):
+                self._cache_key(key)
+                keys.append(key)
+        self.expect(keys)
+        return rows
+
+    @classmethod
+    def expects(
+        cls, *fields: Field, rows: str | None = None
+    ) -> Callable[[Callable[P, T]], Callable[P, T]]:
+        """Decorates a function that takes rows: their keys are announced at each call::
+
+            @SymbolLoader.expects("symbol", "exchange")
+            def place_all(orders): ...
+
+        The loader is this request's (`current`).
+
+        Args:
+            fields: As for `over`.
+            rows: The name of the argument that has the rows; by default the first one.
+        """
+        return announcing(cls, fields, rows)
 
     @classmethod
     def current(cls) -> Self:
@@ -406,6 +523,92 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if self._store.closed:
             raise ScopeClosedError(self.name)
 
+    def set_lookahead(self, mode: str) -> None:
+        """Allows look-ahead up to a mode; the loader's own `lookahead` may allow less.
+
+        Args:
+            mode: "on", "explicit" (what is announced only) or "off".
+        """
+        self._mode = stricter(mode, self.lookahead)
+        # Without a cache there is nowhere to keep what nobody has asked for yet.
+        self._looks_around = self._mode == ON and self.cache and self.batch
+
+    def _look_ahead(self, cache_key: Hashable, key: K) -> dict[Hashable, Any]:
+        """Returns what should go along with a key that is to be fetched."""
+        if self._announced:
+            announced, self._announced = self._announced, {}
+            was_announced = announced.pop(cache_key, MISSING) is not MISSING
+            announced = {
+                each: announced_key
+                for each, announced_key in announced.items()
+                if self._values.get(each, MISSING) is MISSING
+            }
+            self._ledger.expect(announced)
+            if was_announced:
+                return announced
+            return announced | (peers_of(self, key) if self._looks_around else {})
+        return peers_of(self, key)
+
+    def ahead_keys(
+        self, key: Any, siblings: Iterable[tuple[Any, ...]], site: Site  # noqa: ANN401 - a key is whatever the application uses
+    ) -> dict[Hashable, Any]:
+        """Returns the keys of sibling rows that are not known yet, by cache key.
+
+        Args:
+            key: The key that is asked for; parts that a sibling lacks are taken from it.
+            siblings: The parts of each row's key.
+            site: Who asks.
+        """
+        found: dict[Hashable, Any] = {}
+        is_tuple = type(key) is tuple
+        wanted = tuple(key) if isinstance(key, tuple) else (key,)
+        own = self._cache_key(key)
+        for parts in siblings:
+            if len(found) == MAX_PEERS:
+                break
+            parts = tuple(
+                theirs if part is MISSING else part
+                for part, theirs in zip(parts, wanted, strict=True)
+            )
+            if any(type(part) is not type(theirs) for part, theirs in zip(parts, wanted, strict=True)):
+                continue
+            sibling = parts if is_tuple else type(key)(*parts) if isinstance(key, tuple) else parts[0]
+            try:
+                each = self._cache_key(sibling)
+            except (InvalidKeyError, TypeError):
+                continue
+            if each != own and self._is_unknown(each):
+                found[each] = sibling
+        self._ledger.expect(found, site)
+        return found
+
+    def _is_unknown(self, cache_key: Hashable) -> bool:
+        store = self._store
+        return (
+            store.values.get(cache_key, MISSING) is MISSING
+            and cache_key not in store.ahead
+            and cache_key not in store.pending
+        )
+
+    def _take_ahead(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded
+        """Returns the answer that look-ahead has brought for a key, or MISSING."""
+        answer = self._store.take(cache_key)
+        if answer is not MISSING:
+            self._ledger.use(cache_key)
+        return answer
+
+    def prefix_of(self, cache_key: Hashable) -> Hashable | None:  # noqa: ARG002 - for loaders that ask by part of a key
+        """Returns the cache key of a question that answers this one too, if there may be one."""
+        return None
+
+    def answer_within(self, answers: Mapping[Hashable, Any], cache_key: Hashable) -> Any:  # noqa: ANN401, ARG002 - see prefix_of
+        """Returns the answer to a key that follows from a batch's answers, or MISSING."""
+        return MISSING
+
+    def may_blame_keys(self, error: Exception) -> bool:
+        """Whether a batch may have failed because of keys that look-ahead has added to it."""
+        return not isinstance(error, BatchTimeoutError | AsyncOnlyError | RecursiveLoadError)
+
     @property
     def stays_on_thread(self) -> bool:
         """Whether a batch function that is not async has to run on the thread that asks.
@@ -443,7 +646,12 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         batch = self._store.pending.get(cache_key)
         if batch is None or batch.owner is not tick:
             return None
-        wait_for_pending(self.name, key, asking_batch(), batch)
+        asker = asking_batch()
+        if cache_key in batch.ahead:
+            if asker is not None:
+                return None  # it would have asked for itself, so it must not wait for others
+            batch.ahead.discard(cache_key)
+        wait_for_pending(self.name, key, asker, batch)
         return batch
 
     def _cache_key(self, key: Any) -> Hashable:  # noqa: ANN401 - a caller may pass anything

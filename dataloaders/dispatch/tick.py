@@ -233,14 +233,26 @@ class Tick:
     async def _run(self, batch: Batch) -> None:
         loader = self._loader
         try:
-            keys = loader.keys_of(batch)
-            if loader.is_async:
-                result = await loader.batch_function(keys)
-            else:
-                result = await self._call(keys)
-            self._cache.settle(batch, answers_from(loader.name, batch.keys, result))
+            try:
+                answers = await self._answers(batch)
+            except Exception as error:
+                # What look-ahead has added must not harm those who asked.
+                if not (loader.may_blame_keys(error) and self._cache.drop_ahead(batch)):
+                    raise
+                answers = await self._answers(batch)
+            self._cache.settle(batch, answers)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             self._cache.fail(batch, error)
+
+    async def _answers(self, batch: Batch) -> dict[Hashable, Any]:
+        """Calls the batch function, and checks what it returns."""
+        loader = self._loader
+        keys = loader.keys_of(batch)
+        if loader.is_async:
+            result = await loader.batch_function(keys)
+        else:
+            result = await self._call(keys)
+        return answers_from(loader.name, batch.keys, result)
 
     async def _call(self, keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns
         """Calls a batch function that is no coroutine function."""

@@ -13,9 +13,10 @@ import threading
 from collections import deque
 from concurrent.futures import wait
 from contextvars import copy_context
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dataloaders.batch import Batch, answers_from, call
+from dataloaders.batch import MISSING, Batch, answers_from, call
 from dataloaders.errors import AsyncOnlyError, BatchTimeoutError, RecursiveLoadError
 
 from .context import asking_batch, common_context, note_askers, running_batch
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from dataloaders.cache import LoaderCache
     from dataloaders.loader import DataLoader
+
+NOTHING: Mapping[Hashable, Any] = MappingProxyType({})
 
 
 class Turns:
@@ -41,10 +44,16 @@ class Turns:
         self._turn = threading.Lock()  # held by the thread whose batch is under way
         self._queue: deque[Batch] = deque()
 
-    def fetch(self, keys: dict[Hashable, Any]) -> list[Any]:
+    def fetch(
+        self, keys: dict[Hashable, Any], ahead: Mapping[Hashable, Any] = NOTHING
+    ) -> list[Any]:
         """Returns the answer (value or `Failure`) for each cache key of `keys`, in their order.
 
         Blocks until the last of them is known.
+
+        Args:
+            keys: Cache key to key.
+            ahead: The same, for keys that go along where there is room.
 
         Raises:
             RecursiveLoadError: A batch function asks for a key that it is to answer itself.
@@ -56,8 +65,8 @@ class Turns:
         self._loader.check_open()
         asker = asking_batch()
         if asker is not None or not self._loader.batch:
-            return self._fetch_alone(keys, asker)
-        batches = self._collect(keys)
+            return self._fetch_alone(keys, ahead, asker)
+        batches = self._collect(keys, ahead)
         with self._turn:
             # Whatever was under way has ended with the turn before. What is not answered yet is
             # in the queue, perhaps behind keys of threads that wait for the turn after this one.
@@ -66,9 +75,11 @@ class Turns:
                     with self._gate:
                         batch = self._queue.popleft() if self._queue else wanted
                     self._run(batch, keys)
-        return _answers_to(keys, batches)
+        return self._answers_to(keys, batches)
 
-    def _collect(self, keys: dict[Hashable, Any]) -> list[Batch]:
+    def _collect(
+        self, keys: dict[Hashable, Any], ahead: Mapping[Hashable, Any]
+    ) -> list[Batch]:
         """Puts keys into batches that wait for a turn; returns the batches that have them."""
         context = copy_context()
         with self._gate:
@@ -78,14 +89,26 @@ class Turns:
             else:
                 batches = []
                 for cache_key, key in keys.items():
-                    batch = self._pending(cache_key) or self._collecting()
-                    batch.keys.setdefault(cache_key, key)
+                    batch = self._pending(cache_key)
+                    if batch is None:
+                        batch = self._collecting()
+                        batch.keys[cache_key] = key
+                    batch.ahead.discard(cache_key)
                     if not (batches and batches[-1] is batch) and batch not in batches:
                         batches.append(batch)
             for batch in batches:
                 batch.threads.append(keys)
                 batch.asked_from(context)
+            if ahead and not batches[-1].begun:
+                self._add_ahead(batches[-1], ahead)
         return batches
+
+    def _add_ahead(self, batch: Batch, ahead: Mapping[Hashable, Any]) -> None:
+        for cache_key, key in ahead.items():
+            if self._loader.is_full(batch):
+                break
+            if self._pending(cache_key) is None:
+                batch.add_ahead(cache_key, key)
 
     def _collecting(self) -> Batch:
         """Returns the batch that takes the next key."""
@@ -95,15 +118,19 @@ class Turns:
 
     def _pending(self, cache_key: Hashable) -> Batch | None:
         """Returns the batch of another thread that has a key, under way or waiting."""
-        batch = self._cache.pending.get(cache_key)
-        if batch is not None and batch.owner is self:
-            return batch
+        prefix = self._loader.prefix_of(cache_key)
+        for wanted in (cache_key,) if prefix is None else (cache_key, prefix):
+            batch = self._cache.pending.get(wanted)
+            if batch is not None and batch.owner is self:
+                return batch
         for batch in self._queue:
             if cache_key in batch.keys:
                 return batch
         return None
 
-    def _fetch_alone(self, keys: dict[Hashable, Any], asker: Batch | None) -> list[Any]:
+    def _fetch_alone(
+        self, keys: dict[Hashable, Any], ahead: Mapping[Hashable, Any], asker: Batch | None
+    ) -> list[Any]:
         """Fetches without waiting for a turn.
 
         A batch function's own lookups may not wait: the turn that they would wait for may be held
@@ -114,16 +141,26 @@ class Turns:
         batches: list[Batch] = []
         for cache_key, key in keys.items():
             pending = self._cache.pending.get(cache_key)
-            if asker is not None and pending is not None and pending.waits_for(asker):
+            if (
+                asker is not None
+                and pending is not None
+                and cache_key not in pending.ahead
+                and pending.waits_for(asker)
+            ):
                 raise RecursiveLoadError(loader.name, key)
             if not batches or loader.is_full(batches[-1]):
                 batches.append(Batch(self))
                 batches[-1].threads.append(keys)
                 batches[-1].asked_from(context)
             batches[-1].keys[cache_key] = key
+        for cache_key, key in ahead.items():
+            if loader.is_full(batches[-1]):
+                break
+            if cache_key not in self._cache.pending:
+                batches[-1].add_ahead(cache_key, key)
         for batch in batches:
             self._run(batch, keys)
-        return _answers_to(keys, batches)
+        return self._answers_to(keys, batches)
 
     def _run(self, batch: Batch, own: Mapping[Hashable, Any]) -> None:
         """Has the batch function answer a batch; `own` is what this thread has asked for."""
@@ -134,13 +171,24 @@ class Turns:
         context.run(running_batch.set, batch)
         self._cache.begin(batch)
         try:
-            result = self._call(context, loader.keys_of(batch))
-            self._cache.settle(batch, answers_from(loader.name, batch.keys, result))
+            try:
+                answers = self._answers(batch, context)
+            except Exception as error:
+                # What look-ahead has added must not harm those who asked.
+                if not (loader.may_blame_keys(error) and self._cache.drop_ahead(batch)):
+                    raise
+                answers = self._answers(batch, context)
+            self._cache.settle(batch, answers)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             self._cache.fail(batch, error)
         except BaseException as error:
             self._leave_to_others(batch, own, error)
             raise
+
+    def _answers(self, batch: Batch, context: Context) -> dict[Hashable, Any]:
+        """Calls the batch function, and checks what it returns."""
+        result = self._call(context, self._loader.keys_of(batch))
+        return answers_from(self._loader.name, batch.keys, result)
 
     def _leave_to_others(
         self, batch: Batch, own: Mapping[Hashable, Any], error: BaseException
@@ -154,7 +202,7 @@ class Turns:
             wanted = {key: batch.keys[key] for key in batch.keys if any(key in o for o in others)}
             if wanted:
                 self._cache.withdraw(batch)
-                batch.keys, batch.threads = wanted, others
+                batch.keys, batch.threads, batch.ahead = wanted, others, set()
                 self._queue.appendleft(batch)
             else:
                 self._cache.abort(self._loader.name, batch, error)
@@ -177,13 +225,23 @@ class Turns:
             raise AsyncOnlyError(loader.name)
         return result
 
-
-def _answers_to(keys: dict[Hashable, Any], batches: list[Batch]) -> list[Any]:
-    """Picks the answers to `keys` out of settled batches that have them."""
-    batch = batches[0]
-    if batch.threads and batch.threads[0] is keys and len(batch.keys) == len(keys):
-        return list((batch.answers or {}).values())  # it has these keys, in this order, only
-    answers: dict[Hashable, Any] = {}
-    for batch in batches:
-        answers |= batch.answers or {}
-    return [answers[cache_key] for cache_key in keys]
+    def _answers_to(self, keys: dict[Hashable, Any], batches: list[Batch]) -> list[Any]:
+        """Picks the answers to `keys` out of settled batches that have them."""
+        batch = batches[0]
+        answers = batch.answers or {}
+        if batch.threads and batch.threads[0] is keys and len(batch.keys) == len(keys):
+            return list(answers.values())  # it has these keys, in this order, only
+        if len(batches) > 1:
+            answers = {key: answer for batch in batches for key, answer in batch.answers.items()}
+        found = [answers.get(cache_key, MISSING) for cache_key in keys]
+        if any(answer is MISSING for answer in found):
+            # What a batch was expected to say of other keys than its own, and did not.
+            found = [
+                self._loader.answer_within(answers, cache_key) if answer is MISSING else answer
+                for cache_key, answer in zip(keys, found, strict=True)
+            ]
+            left = [(key, keys[key]) for key, answer in zip(keys, found, strict=True) if answer is MISSING]
+            if left:
+                known = dict(zip(dict(left), self.fetch(dict(left)), strict=True))
+                found = [known.get(key, answer) for key, answer in zip(keys, found, strict=True)]
+        return found

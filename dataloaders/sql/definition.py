@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, make_dataclass
+from functools import cached_property
 from itertools import chain
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import FromClause, inspect
+from sqlalchemy import (
+    BIGINT,
+    INTEGER,
+    SMALLINT,
+    TEXT,
+    VARCHAR,
+    BigInteger,
+    FromClause,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Unicode,
+    UnicodeText,
+    UniqueConstraint,
+    inspect,
+)
 from sqlalchemy.exc import NoInspectionAvailable
 
 from dataloaders.errors import ConfigurationError, InvalidKeyError
@@ -76,6 +95,34 @@ class Definition:
             remedy = "Pass a value that the column can hold."
             raise InvalidKeyError(self.loader, key, f"parts for {held}", remedy) from None
 
+    def cast_prefix(self, part: Any) -> tuple[Any, ...] | None:  # noqa: ANN401 - a caller may pass anything
+        """Returns the first part of a key as a tuple of its own, or None if its column cannot hold it."""
+        if type(part) is self.cast_types[0] and type(part) is not int:
+            return (part,)
+        try:
+            return (None if part is None else self.casters[0](part),)
+        except (TypeError, ValueError, OverflowError, AttributeError):
+            return None
+
+    @cached_property
+    def is_selective(self) -> bool:
+        """Whether the first part of a key alone finds its few rows, by an index.
+
+        That is so if the key has more parts, an index starts with the first one's column, and the
+        others are of types that Python compares as databases do.
+        """
+        if len(self.key) == 1 or not isinstance(self.table, Table):
+            return False
+        if not all(type(column.type) in _COMPARABLE for column in self.key[1:]):
+            return False
+        leading = [next(iter(index.columns), None) for index in self.table.indexes]
+        leading += [
+            next(iter(constraint.columns), None)
+            for constraint in self.table.constraints
+            if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint)
+        ]
+        return any(column is self.key[0] for column in leading)
+
     def are_cast(self, keys: list[Any]) -> bool:
         """Whether keys need no casting, as far as a look at all of them together can tell."""
         return (
@@ -88,6 +135,9 @@ class Definition:
 
     def _parts(self) -> str:
         return ", ".join(str(column.key) for column in self.key)
+
+
+_COMPARABLE = frozenset({String, Text, Unicode, UnicodeText, VARCHAR, TEXT, Integer, BigInteger, INTEGER, BIGINT, SmallInteger, SMALLINT})
 
 
 def _in_range(parts: Iterable[Any]) -> bool:

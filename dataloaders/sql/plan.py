@@ -11,6 +11,7 @@ their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,9 @@ Keys = Sequence[tuple[Any, ...]]
 Row = Sequence[Any]
 Execute = Callable[[str, Any], tuple[list[Row], Sequence[Any]]]
 """Runs one statement text with its driver parameters; returns all rows, and their description."""
+
+MAX_ROWS: Final = 64
+"""Rows of one prefix that are worth having; a column that more of them share is no way to a row."""
 
 ARMS: Final = 32
 """Keys in one statement at most: unions have limits (500 in SQLite), and long ones plan slowly."""
@@ -64,6 +68,35 @@ class Plan:
             for start in range(0, len(positions), ARMS):
                 rows += self._ask(execute, keys, nulls, positions[start : start + ARMS])
         return rows
+
+    def rows_by_prefix(self, execute: Execute, prefixes: Keys) -> list[Row]:
+        """Returns the rows of all keys that begin with given parts.
+
+        Args:
+            execute: Runs a statement.
+            prefixes: The first parts, each as a tuple.
+
+        Returns:
+            (position in `prefixes`, *lead, *the key's other columns, *columns) for each row; of a
+            prefix that more than MAX_ROWS rows have, just one more than that.
+        """
+        return self._by_prefix.rows(execute, prefixes)
+
+    @cached_property
+    def _by_prefix(self) -> Plan:
+        """The plan for a key of the first part, whose records begin with the other parts."""
+        return PrefixPlan(self._prefix_definition, self.dialect, self._schemas)
+
+    @property
+    def _prefix_definition(self) -> Definition:
+        definition = self.definition
+        return replace(
+            definition,
+            key=definition.key[:1],
+            columns=(*definition.key[1:], *definition.columns),
+            casters=definition.casters[:1],
+            cast_types=definition.cast_types[:1],
+        )
 
     def _ask(
         self, execute: Execute, keys: Keys, nulls: tuple[bool, ...], positions: list[int]
@@ -119,7 +152,10 @@ class Plan:
         lead = self.definition.lead
         # The same column twice needs two names, or a union would have one of them.
         named = [column.label(f"lead_{index}") for index, column in enumerate(lead)]
-        return (*named, *self.definition.columns)
+        columns = [
+            column.label(f"column_{index}") for index, column in enumerate(self.definition.columns)
+        ]
+        return (*named, *columns)
 
     def processed(self, rows: list[Row], description: Sequence[Any]) -> list[Row]:
         """Turns the driver's values into those of the columns' types.
@@ -148,6 +184,14 @@ class Plan:
         ]
 
 
+class PrefixPlan(Plan):
+    """Asks any database for the first rows of each prefix."""
+
+    def _select(self, nulls: tuple[bool, ...], arm: int) -> Select[Any]:
+        limited = super()._select(nulls, arm).limit(MAX_ROWS + 1).subquery()
+        return select(limited)
+
+
 class _Statement:
     """A compiled statement, and how its parameters are made from keys."""
 
@@ -159,6 +203,10 @@ class _Statement:
         nulls: tuple[bool, ...],
     ) -> None:
         self.text = str(compiled)
+        # Those that do not come from keys: a limit.
+        self._fixed = {
+            name: value for name, value in compiled.params.items() if value is not None
+        }
         self._order: list[str] | None = getattr(compiled, "positiontup", None)
         self._processors = [
             None
@@ -168,7 +216,7 @@ class _Statement:
         ]
 
     def parameters(self, keys: Keys) -> Any:  # noqa: ANN401 - a tuple or a dict, as the driver wants them
-        named = {
+        named = self._fixed | {
             f"a{arm}_{index}": process(part)
             for arm, key in enumerate(keys)
             for index, (part, process) in enumerate(zip(key, self._processors, strict=True))

@@ -9,6 +9,7 @@ https://www.sqlite.org/json1.html#jeach, https://www.sqlite.org/lang_select.html
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -17,15 +18,16 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    text,
     types,
 )
 
-from .plan import Plan
+from .plan import MAX_ROWS, Plan, PrefixPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sqlalchemy import ColumnElement, Dialect
+    from sqlalchemy import ColumnElement, Dialect, TableValuedAlias
 
     from .definition import Definition
     from .plan import Execute, Keys, Row
@@ -69,10 +71,15 @@ class SQLitePlan(Plan):
         with_nulls = "null" in parameter  # or in a text; then IS does as well as =
         if "\\u0000" in parameter:
             return super().rows(execute, keys)  # SQLite's JSON ends a text at a NUL
-        text = self._texts.get(with_nulls)
-        if text is None:
-            text = self._texts[with_nulls] = self._text(with_nulls=with_nulls)
-        return self.processed(*execute(text, (parameter,)))
+        statement = self._texts.get(with_nulls)
+        if statement is None:
+            statement = self._texts[with_nulls] = self._text(with_nulls=with_nulls)
+        return self.processed(*execute(statement, (parameter,)))
+
+    @cached_property
+    def _by_prefix(self) -> Plan:
+        plan = _SQLitePrefixPlan if len(self.definition.lead) == 1 else PrefixPlan
+        return plan(self._prefix_definition, self.dialect, self._schemas)
 
     def _bound(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(
@@ -82,21 +89,51 @@ class SQLitePlan(Plan):
 
     def _text(self, *, with_nulls: bool) -> str:
         keys = func.json_each(bindparam("keys")).table_valued("key", "value", name="k")
-        matches = []
-        for index, column in enumerate(self.definition.key):
-            part = func.json_extract(keys.c.value, literal_column(f"'$[{index}]'"))
-            operator = "IS" if with_nulls else "="  # IS finds NULL, and uses the index as well
-            matches.append(_weighed(index, column.op(operator, is_comparison=True)(part)))
-        joined = keys.join(self.definition.table, and_(*matches))
+        joined = keys.join(self.definition.table, self._matching(keys, with_nulls=with_nulls))
         statement = select(keys.c.key, *self.selected).select_from(joined)
         # SQLAlchemy has no CROSS JOIN; the first JOIN is the one after the keys.
         return str(self.compiled(statement)).replace(" JOIN ", " CROSS JOIN ", 1)
+
+    def _matching(self, keys: TableValuedAlias, *, with_nulls: bool) -> ColumnElement[bool]:
+        """Returns which rows belong to a key."""
+        return and_(
+            *[
+                _weighed(index, _equal(column, keys, index, with_nulls=with_nulls))
+                for index, column in enumerate(self.definition.key)
+            ]
+        )
 
     def equals(
         self, index: int, column: ColumnElement[Any], parameter: ColumnElement[Any]
     ) -> ColumnElement[bool]:
         """Compares the key's column number `index` with its value."""
         return _weighed(index, column == parameter)
+
+
+class _SQLitePrefixPlan(SQLitePlan):
+    """Asks SQLite for the first rows of each prefix.
+
+    No plain join has a limit for each key. So the rows are found by their primary keys, of which
+    a subquery over the index returns so many and no more.
+    """
+
+    def _matching(self, keys: TableValuedAlias, *, with_nulls: bool) -> ColumnElement[bool]:
+        (column,), (identity,) = self.definition.key, self.definition.lead
+        limited = self.definition.table.alias("limited")
+        found = select(limited.corresponding_column(identity)).where(
+            _equal(limited.corresponding_column(column), keys, 0, with_nulls=with_nulls)
+        )
+        # As text: SQLAlchemy's own limit brings two parameters along.
+        limit = text(f"LIMIT {MAX_ROWS + 1}")
+        return identity.in_(found.suffix_with(limit).correlate(keys))
+
+
+def _equal(
+    column: ColumnElement[Any], keys: TableValuedAlias, index: int, *, with_nulls: bool
+) -> ColumnElement[bool]:
+    part = func.json_extract(keys.c.value, literal_column(f"'$[{index}]'"))
+    operator = "IS" if with_nulls else "="  # IS finds NULL, and uses the index as well
+    return column.op(operator, is_comparison=True)(part)
 
 
 def _weighed(index: int, match: ColumnElement[bool]) -> ColumnElement[bool]:

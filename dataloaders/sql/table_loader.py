@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import SingletonThreadPool
 
 from dataloaders.batch import MISSING, Batch, Failure
 from dataloaders.errors import ConfigurationError
 from dataloaders.loader import NO_TYPES, DataLoader
+from dataloaders.lookahead.peers import MAX_PEERS
 
 from .database import execute_on, executor_on, explain, is_async_engine
 from .definition import Definition, define
-from .plan import Plan
+from .plan import MAX_ROWS, Plan
+from .prefix import UNKNOWN, PrefixAnswer
 from .sqlite import SQLitePlan
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from dataloaders.lookahead.sites import Site
+
     from .plan import Execute, Keys, Row
 
 R = TypeVar("R")
 
+_NOT_THE_KEYS = (InterfaceError, OperationalError, PoolTimeoutError)
 _SYNC_BINDS = (Engine, Session, scoped_session)
 
 Bind: TypeAlias = "Engine | AsyncEngine | Session | scoped_session[Session]"
@@ -137,10 +143,10 @@ class TableLoader(DataLoader[Any, R | None]):
         """Fetches a batch in one statement where the database allows it.
 
         Args:
-            keys: Keys as tuples of values of their columns' types.
+            keys: Keys as tuples of values of their columns' types; some of them may be prefixes.
 
         Returns:
-            A record, or None, for each key.
+            A record, or None, for each key, and for a prefix what is known of its keys.
         """
         try:
             with executor_on(self._sync_bind(), self._definition.table) as execute:
@@ -164,6 +170,8 @@ class TableLoader(DataLoader[Any, R | None]):
 
     def fetch(self, execute: Execute, keys: Keys) -> list[Any]:
         """Asks for the keys through `execute` and makes their answers of the rows."""
+        if self.asks_by_prefix and set(map(len, keys)) != {len(self._definition.key)}:
+            return self._fetch_by_prefix(execute, keys)
         rows = self._plan().rows(execute, keys)
         record = self._definition.record
         start = 1 + len(self._definition.lead)
@@ -175,6 +183,95 @@ class TableLoader(DataLoader[Any, R | None]):
             for row in reversed(self._in_order(rows)):
                 values[row[0]] = record(*row[start:])
         return values
+
+    def _fetch_by_prefix(self, execute: Execute, keys: Keys) -> list[Any]:
+        """Asks for all rows with the first parts of the keys, which may be prefixes themselves."""
+        prefixes = {key[:1]: position for position, key in enumerate(dict.fromkeys(keys))}
+        prefixes = {prefix: position for position, prefix in enumerate(prefixes)}
+        definition = self._definition
+        start = 1 + len(definition.lead)
+        end = start + len(definition.key) - 1
+        known: list[list[tuple[Any, Any]]] = [[] for _ in prefixes]
+        record = definition.record
+        for row in self._in_order(self._plan().rows_by_prefix(execute, list(prefixes))):
+            known[row[0]].append((tuple(row[start:end]), record(*row[end:])))
+        answers = [PrefixAnswer(rows) if len(rows) <= MAX_ROWS else UNKNOWN for rows in known]
+        values = []
+        undecided = []
+        for key in keys:
+            answer: Any = answers[prefixes[key[:1]]]
+            if len(key) > 1:
+                answer = answer.answer(key[1:])
+                if answer is MISSING:
+                    undecided.append(key)
+            values.append(answer)
+        if undecided:
+            decided = dict(zip(undecided, self.fetch(execute, undecided), strict=True))
+            values = [
+                decided[key] if value is MISSING else value
+                for key, value in zip(keys, values, strict=True)
+            ]
+        return values
+
+    @property
+    def asks_by_prefix(self) -> bool:
+        """Whether look-ahead asks for rows by the first part of the key alone."""
+        return self._definition.is_selective
+
+    def ahead_keys(
+        self, key: Any, siblings: Iterable[tuple[Any, ...]], site: Site  # noqa: ANN401 - a key is whatever the application uses
+    ) -> dict[Hashable, Any]:
+        """Returns the keys of sibling rows, or prefixes of them, that are not known yet."""
+        if not self.asks_by_prefix or site.is_exact:
+            return super().ahead_keys(key, siblings, site)
+        own = self._cast(key)
+        cast = self._definition.cast_prefix
+        as_read: dict[Hashable, Any] = {}
+        for parts in siblings:
+            prefix = cast(parts[0])
+            if prefix is not None and prefix not in as_read and self._is_unknown(prefix):
+                as_read[prefix] = parts[1:]
+                if len(as_read) == MAX_PEERS:
+                    break
+        if not as_read or as_read.keys() == {own[:1]}:
+            return {}
+        as_read[own[:1]] = own[1:]
+        self._ledger.expect_prefixes(as_read, site)
+        return {prefix: prefix for prefix in as_read}
+
+    def _take_ahead(self, cache_key: Any) -> Any:  # noqa: ANN401 - any value may be loaded
+        answer = super()._take_ahead(cache_key)
+        if answer is MISSING and self.asks_by_prefix:
+            prefix = cache_key[:1]
+            known = self._store.ahead.get(prefix)
+            if known is not None:
+                answer = known.answer(cache_key[1:])
+                if answer is not MISSING:
+                    self._ledger.use(prefix, cache_key[1:])
+                    if not self._store.keep(cache_key, answer, prefix):
+                        return MISSING
+        return answer
+
+    def prefix_of(self, cache_key: Any) -> Hashable | None:  # noqa: ANN401 - a cast key
+        """Returns the cache key of the question for all rows with a key's first part."""
+        return cache_key[:1] if self.asks_by_prefix else None  # type: ignore[no-any-return]  # a cast key is a tuple
+
+    def answer_within(self, answers: Mapping[Hashable, Any], cache_key: Any) -> Any:  # noqa: ANN401 - a cast key, and any value
+        """Returns the answer to a key that follows from what is known of its first part."""
+        known = answers.get(cache_key[:1])
+        return known.answer(cache_key[1:]) if isinstance(known, PrefixAnswer) else MISSING
+
+    def may_blame_keys(self, error: Exception) -> bool:
+        """Whether a batch may have failed because of keys that look-ahead has added to it."""
+        # Not what says that the database is not there, which would only be waited for again.
+        return not isinstance(error, _NOT_THE_KEYS) and super().may_blame_keys(error)
+
+    def clear(self, key: Any) -> Self:  # noqa: ANN401 - a caller may pass anything
+        """Forgets a key; see `DataLoader.clear`."""
+        super().clear(key)
+        if self.cache:
+            self._store.clear(self._cast(key)[:1])
+        return self
 
     def _in_order(self, rows: list[Row]) -> list[Row]:
         end = 1 + len(self._definition.lead)
@@ -242,6 +339,11 @@ class GroupedTableLoader(TableLoader[R]):
         class OptionChainLoader(GroupedTableLoader[Any]):
             table, key = contracts, ("underlying", "expiry")
     """
+
+    @property
+    def asks_by_prefix(self) -> bool:
+        """Whether look-ahead asks for rows by the first part of the key alone."""
+        return False
 
     def fetch(self, execute: Execute, keys: Keys) -> list[Any]:
         """Asks for the keys through `execute` and makes their answers of the rows."""

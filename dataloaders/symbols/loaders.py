@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataloaders.errors import SymbolNotFoundError
 from dataloaders.sql import TableLoader
+from dataloaders.sql.prefix import PrefixAnswer
 
 from .record import Symbol
 from .table import symtoken
@@ -51,12 +52,15 @@ class _KinLoader(_ContractLoader):
 
     def fetch(self, execute: Any, keys: Any) -> list[Any]:  # noqa: ANN401 - as TableLoader has them
         """Asks for the keys, and lets the SymbolLoader know what came."""
-        records = super().fetch(execute, keys)
+        answers = super().fetch(execute, keys)
         if self._symbols is not None:
-            for record in records:
-                if record is not None:
-                    self._symbols.prime((record.symbol, record.exchange), record)
-        return records
+            for answer in answers:
+                if isinstance(answer, PrefixAnswer):
+                    for _, record in answer.rows:
+                        self._symbols.prime((record.symbol, record.exchange), record)
+                elif answer is not None:
+                    self._symbols.prime((answer.symbol, answer.exchange), answer)
+        return answers
 
 
 class BrokerSymbolLoader(_KinLoader):

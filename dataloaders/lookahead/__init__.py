@@ -1,0 +1,1 @@
+"""Look-ahead: finding the keys that a loop is about to ask for, before it does."""

@@ -1,0 +1,171 @@
+"""The frames of whoever asks: which of them are looked at, and what their local variables hold."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+MAX_FRAMES: Final = 40
+"""Frames passed on the way up, at most."""
+
+MAX_READ: Final = 12
+"""Frames whose variables are read, at most."""
+
+SITE_FRAMES: Final = 6
+"""Frames that make up a call site: a loop's line is often a few frames above the lookup."""
+
+_OWN: Final = frozenset({"dataloaders", "flask_dataloaders"})
+
+_PASSED: Final = frozenset(
+    {
+        "asgiref",
+        "attr",
+        "concurrent",
+        "contextlib",
+        "csv",
+        "flask",
+        "functools",
+        "jinja2",
+        "json",
+        "logging",
+        "markupsafe",
+        "numpy",
+        "pandas",
+        "pydantic",
+        "sqlalchemy",
+        "tqdm",
+        "typing",
+    }
+)
+"""Libraries that call back into applications: passed, and their own variables not read."""
+
+_BOTTOM: Final = frozenset(
+    {
+        "_pytest",
+        "aiohttp",
+        "asyncio",
+        "bdb",
+        "celery",
+        "click",
+        "debugpy",
+        "engineio",
+        "eventlet",
+        "flask.app",
+        "gevent",
+        "gunicorn",
+        "hypercorn",
+        "IPython",
+        "pdb",
+        "pluggy",
+        "pydevd",
+        "_pydevd_bundle",
+        "runpy",
+        "selectors",
+        "socketserver",
+        "starlette",
+        "threading",
+        "unittest",
+        "uvicorn",
+        "uvloop",
+        "werkzeug",
+    }
+)
+"""Where a request, a task, a thread or a debugger begins: nothing above belongs to the caller."""
+
+_OPTIMIZED: Final = 0x1  # inspect.CO_OPTIMIZED: the variables are no dictionary of the function's
+_PROXIES: Final = sys.version_info >= (3, 13)  # https://peps.python.org/pep-0667/
+_OWN_REFERENCES: Final = 3  # to a snapshot of locals: its frame's, ours, getrefcount's argument
+
+
+class Locals(NamedTuple):
+    """The variables of one frame.
+
+    Attributes:
+        height: How many frames it is above the one that was started from.
+        variables: Name to value; a copy, or a module's own dictionary, not to be written to.
+    """
+
+    height: int
+    variables: dict[str, Any]
+
+
+def first_frame_outside(start: FrameType | None) -> FrameType | None:
+    """Returns the nearest frame, from `start` up, that is not this library's."""
+    while start is not None and module_of(start).partition(".")[0] in _OWN:
+        start = start.f_back
+    return start
+
+
+def module_of(frame: FrameType) -> str:
+    """Returns the name of the module that a frame's code is from."""
+    name = frame.f_globals.get("__name__")
+    return name if type(name) is str else ""
+
+
+def site_of(frame: FrameType | None) -> int:
+    """Returns a number for the place that asks: the line and those of its callers.
+
+    Two places may share a number, by chance; what is learned for a number is checked when used.
+    """
+    lines = []
+    for _ in range(SITE_FRAMES):
+        if frame is None:
+            break
+        lines.append(id(frame.f_code))
+        lines.append(frame.f_lasti)
+        frame = frame.f_back
+    return hash(tuple(lines))
+
+
+def readable_frames(start: FrameType | None) -> Iterator[tuple[int, FrameType]]:
+    """Yields the frames that belong to the caller, from `start` up, each with its height."""
+    tracer = sys.gettrace()
+    tracing = getattr(tracer, "__code__", None)
+    read = 0
+    for height in range(MAX_FRAMES):
+        if start is None or read == MAX_READ:
+            return
+        name = module_of(start)
+        package = name.partition(".")[0]
+        if package in _BOTTOM or name in _BOTTOM or start.f_code is tracing:
+            return
+        if package not in _PASSED and package not in _OWN:
+            read += 1
+            yield height, start
+        start = start.f_back
+
+
+def frame_at(start: FrameType, height: int) -> FrameType | None:
+    """Returns the frame so many frames above `start`, if it may be read."""
+    frame: FrameType | None = start
+    for _ in range(height):
+        if frame is None:
+            return None
+        frame = frame.f_back
+    return frame
+
+
+def variables_of(frame: FrameType, *, own_thread: bool = True) -> dict[str, Any]:
+    """Returns a frame's local variables, without side effects on them.
+
+    Before Python 3.13 a function's frame makes a snapshot and keeps it, and with it everything
+    that the variables held, for as long as it runs. It is emptied again, unless the function has
+    called `locals()`, which returns that very dictionary.
+    """
+    held = frame.f_locals
+    if not frame.f_code.co_flags & _OPTIMIZED:
+        return held
+    variables = dict(held)
+    if not _PROXIES and own_thread and sys.getrefcount(held) <= _OWN_REFERENCES:
+        held.clear()
+    return variables
+
+
+def global_containers(frame: FrameType) -> dict[str, Any]:
+    """Returns the global variables that a frame's code names."""
+    names = frame.f_globals
+    return {name: names[name] for name in frame.f_code.co_names if name in names}

@@ -1,0 +1,73 @@
+"""Which keys look-ahead has asked for, and which of them were of use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from .sites import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What look-ahead did for one loader so far.
+
+    Attributes:
+        expected: Keys that went along with others, because they were announced or seen.
+        used: Those of them that somebody has asked for since.
+        wasted: The others.
+    """
+
+    expected: int
+    used: int
+
+    @property
+    def wasted(self) -> int:
+        """Keys that nobody has asked for, so far."""
+        return self.expected - self.used
+
+
+class Ledger:
+    """The keys that went along, who is to be told that they were used, and which were."""
+
+    __slots__ = ("_expected", "_used")
+
+    def __init__(self) -> None:
+        # Single operations on them are atomic, so threads need no lock.
+        self._expected: dict[Hashable, tuple[Site | None, Any]] = {}
+        self._used: set[Hashable] = set()
+
+    def expect(self, cache_keys: Iterable[Hashable], site: Site | None = None) -> None:
+        """Takes note of whole keys that go along."""
+        for cache_key in cache_keys:
+            if site is not None:
+                site.expected += 1
+            self._expected[cache_key] = (site, None)
+
+    def expect_prefixes(self, as_read: dict[Hashable, Any], site: Site) -> None:
+        """Takes note of keys without their last parts, and of those parts as they were read."""
+        site.expected += len(as_read)
+        for prefix, rest in as_read.items():
+            self._expected[prefix] = (site, rest)
+
+    def use(self, cache_key: Hashable, rest: Any = None) -> None:  # noqa: ANN401 - parts of any key
+        """Takes note that one of them was asked for.
+
+        Args:
+            cache_key: The whole key, or the one without its last parts.
+            rest: Then those.
+        """
+        entry = self._expected.get(cache_key)
+        if entry is not None and cache_key not in self._used:
+            self._used.add(cache_key)
+            site, as_read = entry
+            if site is not None:
+                site.used_one(as_read=as_read is None or as_read == rest)
+
+    @property
+    def stats(self) -> Stats:
+        """The counts so far."""
+        return Stats(len(self._expected), len(self._used))

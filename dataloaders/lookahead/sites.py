@@ -1,0 +1,100 @@
+"""What was learned of each place that asks: where its keys come from, and whether that pays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from .search import Origin
+
+MAX_SITES: Final = 4_096
+"""Call sites of a process that are remembered."""
+
+MAX_ORIGINS: Final = 4
+"""Origins that are remembered of one call site: a line may be passed with rows of several kinds."""
+
+TRIES: Final = 3
+"""Searches without success after which a call site is left alone."""
+
+REST: Final = 64
+"""Lookups without a search until it is tried once more."""
+
+_WASTEFUL_AFTER: Final = 500  # keys
+_LEAST_SHARE: Final = 20  # one key in so many has to be used
+
+
+class Site:
+    """One place in the program that asks one kind of loader.
+
+    Only names, numbers and pieces of text are kept, no object of the application.
+
+    Attributes:
+        origins: Where its keys came from.
+        whole_keys: Whether the parts that were read beside the first have been right so far.
+        expected: Keys that were asked for because of it.
+        used: Those of them that somebody asked for afterwards.
+    """
+
+    __slots__ = ("_failures", "_resting", "expected", "origins", "used", "whole_keys")
+
+    def __init__(self) -> None:
+        self.origins: tuple[Origin, ...] = ()
+        self.whole_keys = True
+        self.expected = 0
+        self.used = 0
+        self._failures = 0
+        self._resting = 0
+
+    def rests(self) -> bool:
+        """Whether it is left alone this time."""
+        if self._resting:
+            self._resting -= 1
+            return True
+        if self.expected > _WASTEFUL_AFTER and self.used * _LEAST_SHARE < self.expected:
+            self.expected = self.used = 0
+            self._resting = REST
+            return True
+        return False
+
+    def failed(self) -> None:
+        """Takes note of a search that found nothing."""
+        self._failures += 1
+        if self._failures >= TRIES:
+            self._resting = REST
+
+    def learned(self, origin: Origin) -> None:
+        """Takes note of an origin that has led to rows."""
+        self._failures = 0
+        if origin not in self.origins:
+            self.origins = (*self.origins[-(MAX_ORIGINS - 1) :], origin)
+
+    def used_one(self, *, as_read: bool) -> None:
+        """Takes note that an expected key was asked for, with all of its parts as read or not."""
+        self.used += 1
+        if not as_read:
+            self.whole_keys = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether whole keys may be asked for: what was read beside the first part was right."""
+        return self.whole_keys and self.used > 0
+
+
+_sites: dict[Hashable, Site] = {}
+
+
+def site_for(place: Hashable) -> Site:
+    """Returns what is known of a place."""
+    site = _sites.get(place)
+    if site is None:
+        if len(_sites) >= MAX_SITES:
+            _sites.clear()  # rarer than any bookkeeping would be worth
+        site = _sites.setdefault(place, Site())
+    return site
+
+
+def forget_sites() -> None:
+    """Forgets all that was learned in this process."""
+    _sites.clear()

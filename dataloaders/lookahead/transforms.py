@@ -1,0 +1,191 @@
+"""Plain transformations between a row's field and a key: a number as text, a prefix cut off, …
+
+A transformation is a tuple that starts with its name, so that what was learned holds nothing else
+than names and the pieces of text that were cut off or added.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from dataloaders.batch import MISSING
+
+from .reading import PLAIN_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Transform: TypeAlias = tuple[Any, ...]
+
+IDENTITY: Final[Transform] = ("same",)
+MAX_FITTING: Final = 4
+"""Transformations that are tried on the siblings, where several fit the row at hand."""
+
+_MIN_TEXT: Final = 2  # a shorter piece is in almost any text
+_MAX_TEXT: Final = 200
+_SEPARATOR = re.compile(r"[^A-Za-z0-9]+")
+
+
+def text_of(value: Any) -> str | None:  # noqa: ANN401 - a plain value
+    """Returns the text that a plain value is usually written as in a key."""
+    kind = type(value)
+    if kind is str:
+        return value  # type: ignore[no-any-return]  # as the line before says
+    if kind is int:
+        return str(value)
+    if kind is float:
+        return str(int(value)) if value.is_integer() else str(value)
+    if kind is bytes:
+        return value.decode(errors="replace")  # type: ignore[no-any-return]
+    if kind in PLAIN_TYPES and kind is not type(None):
+        return str(value)
+    return None
+
+
+def equal(field: Any, part: Any) -> bool:  # noqa: ANN401 - any value may be in a row
+    """Whether a field is a key's part, as it is."""
+    if field is part:
+        return True
+    kind = type(field)
+    return kind is type(part) and kind in PLAIN_TYPES and field == part
+
+
+def fitting(field: Any, part: Any) -> list[Transform]:  # noqa: ANN401 - any value may be in a row
+    """Returns transformations that make a key's part of a field, the likeliest first."""
+    if equal(field, part):
+        return [IDENTITY]
+    if type(field) not in PLAIN_TYPES or type(part) not in PLAIN_TYPES:
+        return []
+    if type(field) is bool or type(part) is bool:
+        return []
+    source, target = text_of(field), text_of(part)
+    if source is None or target is None or max(len(source), len(target)) > _MAX_TEXT:
+        return []
+    if not source or not target:
+        return []
+    ends_as_number = type(part) is int
+    if source == target:
+        return [("number",) if ends_as_number else ("text",)]
+    found = [
+        transform
+        for transform in _candidates(source, target)
+        if _TRANSFORMS[transform[0]](source, *transform[1:]) == target
+    ]
+    found = list(dict.fromkeys(found))[:MAX_FITTING]
+    return [("chain", transform, ("number",)) for transform in found] if ends_as_number else found
+
+
+def apply(transform: Transform, field: Any) -> Any:  # noqa: ANN401 - any value may be in a row
+    """Returns what a transformation makes of a field, or MISSING."""
+    if transform is IDENTITY:
+        return field
+    name = transform[0]
+    if name == "chain":
+        for each in transform[1:]:
+            field = apply(each, field)
+        return field
+    if name == "number":
+        text = text_of(field) if field is not MISSING else None
+        return int(text) if text is not None and text.isdecimal() else MISSING
+    text = text_of(field) if field is not MISSING else None
+    if text is None:
+        return MISSING
+    return _TRANSFORMS[name](text, *transform[1:])
+
+
+def _candidates(source: str, target: str) -> Iterable[Transform]:
+    """Yields transformations that may make `target` of `source`; each is tried afterwards."""
+    yield ("strip",)
+    yield ("upper",)
+    yield ("lower",)
+    yield ("lstrip", "0")
+    if target.isdecimal() and source.isdecimal():
+        yield ("zfill", len(target))
+    if len(target) < _MIN_TEXT:
+        return
+    yield from _cuts(source, target)
+    if not (source.isupper() and target.isupper()):
+        for name, changed in (("upper", source.upper()), ("lower", source.lower())):
+            if changed != source:
+                yield from (("chain_text", (name,), cut) for cut in _cuts(changed, target))
+    if target in source:
+        return
+    if len(source) >= _MIN_TEXT and source in target:
+        start = target.index(source)
+        yield ("around", target[:start], target[start + len(source) :])
+        return
+    yield from _replacements(source, target)
+
+
+def _cuts(source: str, target: str) -> Iterable[Transform]:
+    start = source.find(target)
+    if start < 0 or source == target:
+        return
+    before, after = source[:start], source[start + len(target) :]
+    heads = list(_heads(before)) if before else [()]
+    tails = list(_tails(after)) if after else [()]
+    for head in heads:
+        for tail in tails:
+            steps = tuple(step for step in (head, tail) if step)
+            yield steps[0] if len(steps) == 1 else ("chain_text", *steps)
+
+
+def _heads(before: str) -> Iterable[Transform]:
+    separator = before[-1]
+    if not separator.isalnum():
+        if before.count(separator) == 1:
+            yield ("after", separator)
+        yield ("after_last", separator)
+    yield ("without_prefix", before)
+    yield ("from", len(before))
+
+
+def _tails(after: str) -> Iterable[Transform]:
+    separator = after[0]
+    if not separator.isalnum():
+        yield ("before_last", separator)
+        yield ("before", separator)
+    yield ("without_suffix", after)
+    yield ("until", -len(after))
+
+
+def _replacements(source: str, target: str) -> Iterable[Transform]:
+    if _SEPARATOR.sub("", source).upper() != _SEPARATOR.sub("", target).upper():
+        return
+    new = [""] + sorted(set(_SEPARATOR.findall(target)))
+    for old in sorted(set(_SEPARATOR.findall(source))):
+        for each in new:
+            yield ("replace", old, each)
+            yield ("chain_text", ("upper",), ("replace", old, each))
+    yield ("alphanumeric",)
+    yield ("chain_text", ("upper",), ("alphanumeric",))
+
+
+def _chain_text(text: str, *steps: Transform) -> str:
+    for step in steps:
+        text = _TRANSFORMS[step[0]](text, *step[1:])
+    return text
+
+
+_TRANSFORMS: Final[dict[str, Callable[..., str]]] = {
+    "same": lambda text: text,
+    "text": lambda text: text,
+    "strip": str.strip,
+    "upper": str.upper,
+    "lower": str.lower,
+    "lstrip": str.lstrip,
+    "zfill": str.zfill,
+    "after": lambda text, separator: text.partition(separator)[2] or text,
+    "after_last": lambda text, separator: text.rpartition(separator)[2],
+    "before": lambda text, separator: text.partition(separator)[0],
+    "before_last": lambda text, separator: text.rpartition(separator)[0] or text,
+    "without_prefix": str.removeprefix,
+    "without_suffix": str.removesuffix,
+    "from": lambda text, start: text[start:],
+    "until": lambda text, end: text[:end],
+    "around": lambda text, before, after: f"{before}{text}{after}",
+    "replace": str.replace,
+    "alphanumeric": lambda text: _SEPARATOR.sub("", text),
+    "chain_text": _chain_text,
+}

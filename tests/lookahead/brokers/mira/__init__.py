@@ -1,0 +1,1 @@
+"""Mira: a REST broker; dictionaries all the way, cash codes carry an -EQ tail."""

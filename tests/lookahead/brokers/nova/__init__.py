@@ -1,0 +1,1 @@
+"""Nova: columns of arrays, rows by position, composite keys, CSV reports."""

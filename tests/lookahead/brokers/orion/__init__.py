@@ -1,0 +1,1 @@
+"""Orion: an object-oriented plug-in; rows look themselves up."""

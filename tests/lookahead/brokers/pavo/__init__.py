@@ -1,0 +1,1 @@
+"""Pavo: deeply nested JSON, decorated mappers, reports out of templates."""

@@ -1,0 +1,1 @@
+"""Quasar: data frames from its reports, a private ledger, closures over the session."""

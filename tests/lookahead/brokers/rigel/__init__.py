@@ -1,0 +1,1 @@
+"""Rigel: pydantic models at the border, generators behind it."""
