@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,18 +79,6 @@ _BOTTOM: Final = frozenset(
 _OPTIMIZED: Final = 0x1  # inspect.CO_OPTIMIZED: the variables are no dictionary of the function's
 _PROXIES: Final = sys.version_info >= (3, 13)  # https://peps.python.org/pep-0667/
 _OWN_REFERENCES: Final = 3  # to a snapshot of locals: its frame's, ours, getrefcount's argument
-
-
-class Locals(NamedTuple):
-    """The variables of one frame.
-
-    Attributes:
-        height: How many frames it is above the one that was started from.
-        variables: Name to value; a copy, or a module's own dictionary, not to be written to.
-    """
-
-    height: int
-    variables: dict[str, Any]
 
 
 def first_frame_outside(start: FrameType | None) -> FrameType | None:

@@ -24,6 +24,7 @@ MAX_FITTING: Final = 4
 
 _MIN_TEXT: Final = 2  # a shorter piece is in almost any text
 _MAX_TEXT: Final = 200
+_NUMBERS: Final = frozenset({int, float})
 _SEPARATOR = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -76,6 +77,15 @@ def fitting(field: Any, part: Any) -> list[Transform]:  # noqa: ANN401 - any val
     return [("chain", transform, ("number",)) for transform in found] if ends_as_number else found
 
 
+def may_become(field: object, part: object) -> bool:
+    """Whether a transformation is worth trying; most fields have nothing to do with the key."""
+    if type(field) is not str or type(part) is not str:
+        return type(field) in _NUMBERS or type(part) in _NUMBERS
+    if part in field or field in part:
+        return True
+    return len(part) > _MIN_TEXT and part[:_MIN_TEXT].lower() in field.lower()
+
+
 def apply(transform: Transform, field: Any) -> Any:  # noqa: ANN401 - any value may be in a row
     """Returns what a transformation makes of a field, or MISSING."""
     if transform is IDENTITY:
@@ -113,7 +123,8 @@ def _candidates(source: str, target: str) -> Iterable[Transform]:
         return
     if len(source) >= _MIN_TEXT and source in target:
         start = target.index(source)
-        yield ("around", target[:start], target[start + len(source) :])
+        if len(source) * 2 >= len(target):
+            yield ("around", target[:start], target[start + len(source) :])
         return
     yield from _replacements(source, target)
 
