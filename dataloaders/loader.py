@@ -172,7 +172,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._store = LoaderCache(cache_map, enabled=self.cache, keep_errors=self.cache_errors)
         self._values = self._store.values
         self._announced: dict[Hashable, Any] = {}
-        self._ledger = Ledger()
+        self.ledger = Ledger()
         self.set_lookahead(default_mode())
         self._tick: Tick | None = None
         self._ticks: dict[asyncio.AbstractEventLoop, Tick] = {}
@@ -416,7 +416,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     @property
     def stats(self) -> Stats:
         """What look-ahead did for this loader so far: keys expected, used and wasted."""
-        return self._ledger.stats
+        return self.ledger.stats
 
     # -- what is going to be asked for
 
@@ -535,6 +535,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     def _look_ahead(self, cache_key: Hashable, key: K) -> dict[Hashable, Any]:
         """Returns what should go along with a key that is to be fetched."""
+        if self._store.pending and self.is_under_way(key):
+            return {}
         if self._announced:
             announced, self._announced = self._announced, {}
             was_announced = announced.pop(cache_key, MISSING) is not MISSING
@@ -543,7 +545,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 for each, announced_key in announced.items()
                 if self._values.get(each, MISSING) is MISSING
             }
-            self._ledger.expect(announced)
+            self.ledger.expect(announced)
             if was_announced:
                 return announced
             return announced | (peers_of(self, key) if self._looks_around else {})
@@ -570,8 +572,6 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 theirs if part is MISSING else part
                 for part, theirs in zip(parts, wanted, strict=True)
             )
-            if any(type(part) is not type(theirs) for part, theirs in zip(parts, wanted, strict=True)):
-                continue
             sibling = parts if is_tuple else type(key)(*parts) if isinstance(key, tuple) else parts[0]
             try:
                 each = self._cache_key(sibling)
@@ -579,8 +579,14 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 continue
             if each != own and self._is_unknown(each):
                 found[each] = sibling
-        self._ledger.expect(found, site)
+        self.ledger.expect(found, site)
         return found
+
+    def is_under_way(self, key: K) -> bool:
+        """Whether a batch under way will have the answer to a key."""
+        cache_key = self._cache_key(key)
+        pending = self._store.pending
+        return cache_key in pending or self.prefix_of(cache_key) in pending
 
     def _is_unknown(self, cache_key: Hashable) -> bool:
         store = self._store
@@ -594,7 +600,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """Returns the answer that look-ahead has brought for a key, or MISSING."""
         answer = self._store.take(cache_key)
         if answer is not MISSING:
-            self._ledger.use(cache_key)
+            self.ledger.use(cache_key)
         return answer
 
     def prefix_of(self, cache_key: Hashable) -> Hashable | None:  # noqa: ARG002 - for loaders that ask by part of a key

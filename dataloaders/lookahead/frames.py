@@ -36,7 +36,9 @@ _PASSED: Final = frozenset(
         "numpy",
         "pandas",
         "pydantic",
+        "queue",
         "sqlalchemy",
+        "threading",
         "tqdm",
         "typing",
     }
@@ -67,7 +69,6 @@ _BOTTOM: Final = frozenset(
         "selectors",
         "socketserver",
         "starlette",
-        "threading",
         "unittest",
         "uvicorn",
         "uvloop",
@@ -125,6 +126,16 @@ def readable_frames(start: FrameType | None) -> Iterator[tuple[int, FrameType]]:
             read += 1
             yield height, start
         start = start.f_back
+
+
+def is_in_worker(start: FrameType) -> bool:
+    """Whether the stack belongs to a thread that some other code has started."""
+    frame: FrameType | None = start
+    while frame is not None:
+        if module_of(frame) == "threading":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def frame_at(start: FrameType, height: int) -> FrameType | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Iterator
 
     from .sites import Site
 
@@ -66,6 +66,12 @@ class Ledger:
             site, as_read = entry
             if site is not None:
                 site.used_one(as_read=as_read is None or as_read == rest)
+
+    def unused(self, site: Site) -> Iterator[Any]:
+        """Yields the first parts of keys that went along because of a site, to no use so far."""
+        for cache_key, (because_of, _) in list(self._expected.items()):
+            if because_of is site and cache_key not in self._used:
+                yield cache_key[0] if type(cache_key) is tuple else cache_key
 
     @property
     def stats(self) -> Stats:

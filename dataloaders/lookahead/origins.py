@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from dataloaders.batch import MISSING
@@ -55,6 +55,12 @@ class Origin:
     root: Root
     rows: Path
     sources: tuple[Source | None, ...]
+
+    def with_transforms(self, transforms: tuple[Transform, ...]) -> Origin:
+        """Returns the same origin with other transformations for the first part of the key."""
+        first, *rest = self.sources
+        assert first is not None  # noqa: S101 - no origin is without
+        return replace(self, sources=(replace(first, transforms=transforms), *rest))
 
     def siblings(self, value: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - what the root stands for
         """Yields the parts of every row's key, MISSING where they are not known.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from itertools import chain
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .frames import (
     first_frame_outside,
     frame_at,
     global_containers,
+    is_in_worker,
     readable_frames,
     site_of,
     variables_of,
@@ -18,20 +19,27 @@ from .loops import is_in_loop, iterated
 from .origins import Origin, Root
 from .search import Search
 from .sites import Site, site_for
-from .transforms import equal
+from .threads import other_stacks
+from .transforms import IDENTITY, equal, fitting, may_become
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable, Iterable
     from types import FrameType
+
+    from .ledger import Ledger
 
 MAX_PEERS: Final = 1_000
 """Keys that one lookup brings along, at most."""
 
-_LOOP: Final = Root("loop")
+MAX_HANDED_OVER: Final = 8
+"""Items of a tuple that a worker was handed, among which its row may be."""
+
 
 
 class Asker(Protocol):
     """What look-ahead needs of a loader."""
+
+    ledger: Ledger
 
     def ahead_keys(
         self,
@@ -40,6 +48,9 @@ class Asker(Protocol):
         site: Site,
     ) -> dict[Hashable, Any]:
         """Returns the siblings' keys that are not known yet, by cache key."""
+
+    def is_under_way(self, key: Any) -> bool:  # noqa: ANN401 - a key is whatever the application uses
+        """Whether a batch under way will have the answer to a key."""
 
 
 def peers_of(loader: Asker, key: Any) -> dict[Hashable, Any]:  # noqa: ANN401 - a key is whatever the application uses
@@ -52,11 +63,12 @@ def peers_of(loader: Asker, key: Any) -> dict[Hashable, Any]:  # noqa: ANN401 - 
         return {}
     parts = tuple(key) if isinstance(key, tuple) else (key,)
     asking = _Asking(loader, key, parts, site, start)
-    found = asking.by_learned_origins()
+    found = asking.by_learned_origins() or asking.by_what_went_wrong()
     # Of what is None or empty there may be any number, in any variable.
     if not found and not _is_weak(parts[0]):
         found = asking.by_search()
-        if not found:
+        # Another thread may have found the same ones in the meantime, and this key among them.
+        if not found and not loader.is_under_way(key):
             site.failed()
     return found
 
@@ -87,6 +99,30 @@ class _Asking:
                     found |= self._loader.ahead_keys(self._key, siblings, self._site)
         return found
 
+    def by_what_went_wrong(self) -> dict[Hashable, Any]:
+        """Returns peers by an origin that was right but for what the loop makes of its rows.
+
+        A loop that changes each row before it asks leaves nothing to see of how: its row has the
+        key, its siblings have what keys are still to be made of. Their fields were asked for in
+        vain, and one of them has by now become this key.
+        """
+        part = self._parts[0]
+        for field in islice(self._loader.ledger.unused(self._site), MAX_PEERS):
+            if not may_become(field, part) or equal(field, part):
+                continue
+            transforms = fitting(field, part)
+            if not transforms:
+                continue
+            for origin in self._site.origins:
+                corrected = origin.with_transforms((IDENTITY, *transforms))
+                for value in self._values_at(origin.root):
+                    siblings = list(corrected.siblings(value))
+                    found = self._loader.ahead_keys(self._key, siblings, self._site)
+                    if found:
+                        self._site.corrected(origin, corrected)
+                        return found
+        return {}
+
     def by_search(self) -> dict[Hashable, Any]:
         """Returns what a search in the callers' frames leads to."""
         frames = list(readable_frames(self._start))
@@ -95,14 +131,24 @@ class _Asking:
             for height, frame in frames
         ]
         search = Search(self._key, self._parts, layers)
-        found = self._first(search.exact())
-        if found or not any(is_in_loop(frame) for _, frame in frames):
-            return found or self._first(search.transformed())
+        found = self._first(search, search.exact())
+        if found:
+            return found
+        if any(is_in_loop(frame) for _, frame in frames):
+            found = self._in_a_loop(frames, search)
+        else:
+            found = self._first(search, search.transformed())
+        return found or self._in_other_threads(search)
+
+    def _in_a_loop(
+        self, frames: list[tuple[int, FrameType]], search: Search
+    ) -> dict[Hashable, Any]:
+        """Returns what a search at greater length leads to, for it is worth it."""
         hidden = Search(
             self._key,
             self._parts,
-            [[(_LOOP, value)] for value in iterated(search.ids)],
-            held=[value for layer in layers for _, value in layer],
+            [[(Root("loop", number), value)] for number, value in enumerate(iterated(search.ids))],
+            held=search.variables,
         )
         named = Search(
             self._key,
@@ -114,34 +160,53 @@ class _Asking:
                 ]
                 for height, frame in frames
             ],
-            held=[value for layer in layers for _, value in layer],
+            held=search.variables,
         )
-        return self._first(
-            chain(
-                hidden.exact(),
-                named.exact(),
-                search.transformed(),
-                hidden.transformed(),
-                named.transformed(),
-                search.row_by_row(),
-                hidden.row_by_row(),
-            )
+        return (
+            self._first(hidden, hidden.exact())
+            or self._first(named, named.exact())
+            or self._first(search, search.transformed())
+            or self._first(hidden, hidden.transformed())
+            or self._first(named, named.transformed())
+            or self._first(search, search.row_by_row())
+            or self._first(hidden, hidden.row_by_row())
         )
 
-    def _first(self, origins: Iterator[Origin]) -> dict[Hashable, Any]:
+    def _in_other_threads(self, search: Search) -> dict[Hashable, Any]:
+        """Returns what is beside a row that another thread has handed over to this one."""
+        if not is_in_worker(self._start):
+            return {}
+        held = search.variables
+        handed_over = [
+            item for value in held if type(value) is tuple for item in value[:MAX_HANDED_OVER]
+        ]
+        others = [
+            [
+                (Root("thread", number, name), value)
+                for name, value in variables_of(frame, own_thread=False).items()
+            ]
+            for stack in other_stacks(self._start)
+            for number, frame in readable_frames(stack)
+        ]
+        elsewhere = Search(self._key, self._parts, others, held=held + handed_over)
+        return self._first(elsewhere, elsewhere.origins())
+
+    def _first(self, search: Search, origins: Iterable[Origin]) -> dict[Hashable, Any]:
         """Returns the peers by the first origin that has any."""
         for origin in origins:
-            for value in self._values_at(origin.root):
-                found = self._loader.ahead_keys(self._key, origin.siblings(value), self._site)
-                if found:
-                    self._site.learned(origin)
-                    return found
+            value = search.value_of(origin.root)
+            found = self._loader.ahead_keys(self._key, origin.siblings(value), self._site)
+            if found:
+                self._site.learned(origin)
+                return found
         return {}
 
     def _values_at(self, root: Root) -> Iterable[Any]:
         """Returns what a root stands for here and now."""
         if root.kind == "loop":
             return list(iterated(self._ids()))
+        if root.kind == "thread":
+            return ()
         frame = frame_at(self._start, root.height)
         if frame is None:
             return ()

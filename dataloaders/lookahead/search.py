@@ -10,23 +10,24 @@ be found in this way (a copied row, a loop over an index) is looked for row by r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from .origins import AS_IT_IS, Origin, Root, Source
 from .paths import BEHIND, ITEMS, KEYS, VALUES, Path, fields_of, plain_fields
 from .reading import INDIRECT, MAPPING, OPAQUE, PLAIN, SEQUENCE, behind, items_of, kind_of, values_of
-from .transforms import IDENTITY, equal, fitting, may_become
+from .transforms import IDENTITY, equal, fitting, may_become, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-MAX_CONTAINERS: Final = 120
+MAX_CONTAINERS: Final = 80
 """Containers of one frame that a search goes through."""
 
 MAX_LEVELS: Final = 4
 """Containers inside each other on the way to the rows."""
 
-MAX_LOOKED_AT: Final = 3_000
+MAX_LOOKED_AT: Final = 600
 """Values that one search compares with the key."""
 
 MAX_ITEMS: Final = 5_000
@@ -85,17 +86,23 @@ class Search:
         # Kept for as long as the search lasts, so that an id stands for one object.
         self._held = list(held)
         self._layers = list(layers)
-        variables = [value for layer in self._layers for _, value in layer]
+        self.variables = [value for layer in self._layers for _, value in layer]
         self.ids = {
             id(value)
-            for value in (*variables, *self._held)
+            for value in (*self.variables, *self._held)
             if kind_of(value) > OPAQUE or (type(value) is str and len(value) > 1)
         }
         self.ids.discard(id(key))
-        self._numbers = [value for value in variables if type(value) is int]
+        self._numbers = [value for value in self.variables if type(value) is int]
         self._seen = {id(key)}
         self._reached: list[list[Container]] = []
         self._holding: list[Held] = []
+
+    def origins(self) -> Iterator[Origin]:
+        """Yields all origins that are found, the likeliest first."""
+        yield from self.exact()
+        yield from self.transformed()
+        yield from self.row_by_row()
 
     def exact(self) -> Iterator[Origin]:
         """Yields origins where the key's first part stands in the rows as it is."""
@@ -121,10 +128,6 @@ class Search:
                 origin = self._in_any_row(container)
                 if origin is not None:
                     yield origin
-
-    def add(self, layer: list[tuple[Root, Any]]) -> None:
-        """Adds something else to start from, before `exact` is asked."""
-        self._layers.append(layer)
 
     def _reachable(self, layer: list[tuple[Root, Any]]) -> Iterator[Container]:
         """Yields the containers that a frame's variables lead to, level by level."""
@@ -231,9 +234,15 @@ class Search:
 
     def _made_of_one(self, items: Sequence[Any]) -> Source | None:
         """Returns how the key was made of the text that a loop over texts is at."""
+        part = self._parts[0]
+        self._left -= len(items) // _FEW
         for item in items[:MAX_ITEMS]:
-            if id(item) in self.ids and may_become(item, self._parts[0]):
-                transforms = fitting(item, self._parts[0])
+            if type(item) is str:
+                candidate = id(item) in self.ids and may_become(item, part)
+            else:  # a number, of which variables have copies
+                candidate = text_of(item) == text_of(part)
+            if candidate:
+                transforms = fitting(item, part)
                 if transforms:
                     return Source((), tuple(transforms))
         return None
@@ -243,8 +252,8 @@ class Search:
         if not items or kind_of(items[0]) in {PLAIN, OPAQUE}:
             return None
         part = self._parts[0]
-        at_index = [items[index] for index in self._numbers if 0 <= index < len(items)]
-        for row in (*at_index, *items):
+        at_index = [items[index] for index in self._numbers[:_FEW] if 0 <= index < len(items)]
+        for row in chain(at_index, islice(items, _FEW)):
             if self._left <= 0:
                 return None
             if kind_of(row) in {PLAIN, OPAQUE}:
@@ -263,7 +272,7 @@ class Search:
     def _from_outermost(self, origin: Origin, container: Container) -> Origin:
         """Follows nested loops outwards: the rows' holder may be one row of an outer loop."""
         for _ in range(MAX_NESTING):
-            start = self._value_of(container.root)
+            start = self.value_of(container.root)
             outer = next(
                 (
                     (other, path)
@@ -278,7 +287,8 @@ class Search:
             origin = Origin(container.root, path + origin.rows, origin.sources)
         return origin
 
-    def _value_of(self, wanted: Root) -> object:
+    def value_of(self, wanted: Root) -> Any:  # noqa: ANN401 - a variable holds anything
+        """Returns what a root stands for in this search."""
         return next(
             (value for layer in self._layers for root, value in layer if root == wanted), self
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from .origins import Origin, Root
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
-
-    from .search import Origin
 
 MAX_SITES: Final = 4_096
 """Call sites of a process that are remembered."""
@@ -21,6 +22,7 @@ TRIES: Final = 3
 REST: Final = 64
 """Lookups without a search until it is tried once more."""
 
+_MOST: Final = 1.25  # all but one in five
 _WASTEFUL_AFTER: Final = 500  # keys
 _LEAST_SHARE: Final = 20  # one key in so many has to be used
 
@@ -67,8 +69,16 @@ class Site:
     def learned(self, origin: Origin) -> None:
         """Takes note of an origin that has led to rows."""
         self._failures = 0
-        if origin not in self.origins:
+        if origin.root.kind == "loop":
+            origin = replace(origin, root=Root("loop"))
+        # The stacks of other threads are never the same.
+        if origin.root.kind != "thread" and origin not in self.origins:
             self.origins = (*self.origins[-(MAX_ORIGINS - 1) :], origin)
+
+    def corrected(self, origin: Origin, better: Origin) -> None:
+        """Takes note that of an origin another one holds."""
+        self._failures = 0
+        self.origins = tuple(better if each is origin else each for each in self.origins)
 
     def used_one(self, *, as_read: bool) -> None:
         """Takes note that an expected key was asked for, with all of its parts as read or not."""
@@ -79,7 +89,7 @@ class Site:
     @property
     def is_exact(self) -> bool:
         """Whether whole keys may be asked for: what was read beside the first part was right."""
-        return self.whole_keys and self.used > 0
+        return self.whole_keys and self.used * _MOST >= self.expected > 0
 
 
 _sites: dict[Hashable, Site] = {}

@@ -222,7 +222,7 @@ class TableLoader(DataLoader[Any, R | None]):
         self, key: Any, siblings: Iterable[tuple[Any, ...]], site: Site  # noqa: ANN401 - a key is whatever the application uses
     ) -> dict[Hashable, Any]:
         """Returns the keys of sibling rows, or prefixes of them, that are not known yet."""
-        if not self.asks_by_prefix or site.is_exact:
+        if not (self.asks_by_prefix and self.cache) or site.is_exact:
             return super().ahead_keys(key, siblings, site)
         own = self._cast(key)
         cast = self._definition.cast_prefix
@@ -236,7 +236,7 @@ class TableLoader(DataLoader[Any, R | None]):
         if not as_read or as_read.keys() == {own[:1]}:
             return {}
         as_read[own[:1]] = own[1:]
-        self._ledger.expect_prefixes(as_read, site)
+        self.ledger.expect_prefixes(as_read, site)
         return {prefix: prefix for prefix in as_read}
 
     def _take_ahead(self, cache_key: Any) -> Any:  # noqa: ANN401 - any value may be loaded
@@ -247,7 +247,7 @@ class TableLoader(DataLoader[Any, R | None]):
             if known is not None:
                 answer = known.answer(cache_key[1:])
                 if answer is not MISSING:
-                    self._ledger.use(prefix, cache_key[1:])
+                    self.ledger.use(prefix, cache_key[1:])
                     if not self._store.keep(cache_key, answer, prefix):
                         return MISSING
         return answer
