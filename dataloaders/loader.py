@@ -37,7 +37,7 @@ from .errors import (
 from .keys import PLAIN_TYPES, typed_key
 from .lookahead.announced import Field, announcing, keys_in
 from .lookahead.ledger import Ledger, Stats
-from .lookahead.modes import OFF, ON, default_mode, stricter
+from .lookahead.modes import EXPLICIT, OFF, ON, default_mode, stricter
 from .lookahead.peers import MAX_PEERS, peers_of
 from .scope import LoaderRegistry, current_loader
 
@@ -109,10 +109,12 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     cache_errors: bool = True
     lockstep: bool = True
 
-    lookahead: str = ON
+    lookahead: str = EXPLICIT
     """What look-ahead may do: "on", "explicit" (fetch what was announced) or "off".
 
-    `DATALOADERS_LOOKAHEAD` may allow less, for a process or an application.
+    With "on", keys that the caller's loop is seen to be about to ask for go along as well. That is
+    the default of loaders that ask a database for rows; what one more key costs another source,
+    its loader has to know. `DATALOADERS_LOOKAHEAD` may allow less, for a process or application.
     """
 
     shared: ClassVar[bool] = False

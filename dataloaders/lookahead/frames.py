@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from .libraries import BOTTOM, OWN, PASSED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
@@ -18,65 +20,6 @@ MAX_READ: Final = 12
 SITE_FRAMES: Final = 6
 """Frames that make up a call site: a loop's line is often a few frames above the lookup."""
 
-_OWN: Final = frozenset({"dataloaders", "flask_dataloaders"})
-
-_PASSED: Final = frozenset(
-    {
-        "asgiref",
-        "attr",
-        "concurrent",
-        "contextlib",
-        "csv",
-        "flask",
-        "functools",
-        "jinja2",
-        "json",
-        "logging",
-        "markupsafe",
-        "numpy",
-        "pandas",
-        "pydantic",
-        "queue",
-        "sqlalchemy",
-        "threading",
-        "tqdm",
-        "typing",
-    }
-)
-"""Libraries that call back into applications: passed, and their own variables not read."""
-
-_BOTTOM: Final = frozenset(
-    {
-        "_pytest",
-        "aiohttp",
-        "asyncio",
-        "bdb",
-        "celery",
-        "click",
-        "debugpy",
-        "engineio",
-        "eventlet",
-        "flask.app",
-        "gevent",
-        "gunicorn",
-        "hypercorn",
-        "IPython",
-        "pdb",
-        "pluggy",
-        "pydevd",
-        "_pydevd_bundle",
-        "runpy",
-        "selectors",
-        "socketserver",
-        "starlette",
-        "unittest",
-        "uvicorn",
-        "uvloop",
-        "werkzeug",
-    }
-)
-"""Where a request, a task, a thread or a debugger begins: nothing above belongs to the caller."""
-
 _OPTIMIZED: Final = 0x1  # inspect.CO_OPTIMIZED: the variables are no dictionary of the function's
 _PROXIES: Final = sys.version_info >= (3, 13)  # https://peps.python.org/pep-0667/
 _OWN_REFERENCES: Final = 3  # to a snapshot of locals: its frame's, ours, getrefcount's argument
@@ -84,7 +27,7 @@ _OWN_REFERENCES: Final = 3  # to a snapshot of locals: its frame's, ours, getref
 
 def first_frame_outside(start: FrameType | None) -> FrameType | None:
     """Returns the nearest frame, from `start` up, that is not this library's."""
-    while start is not None and module_of(start).partition(".")[0] in _OWN:
+    while start is not None and module_of(start).partition(".")[0] in OWN:
         start = start.f_back
     return start
 
@@ -120,9 +63,9 @@ def readable_frames(start: FrameType | None) -> Iterator[tuple[int, FrameType]]:
             return
         name = module_of(start)
         package = name.partition(".")[0]
-        if package in _BOTTOM or name in _BOTTOM or start.f_code is tracing:
+        if package in BOTTOM or name in BOTTOM or start.f_code is tracing:
             return
-        if package not in _PASSED and package not in _OWN:
+        if package not in PASSED and package not in OWN:
             read += 1
             yield height, start
         start = start.f_back

@@ -12,11 +12,14 @@ import datetime as dt
 import decimal
 import gc
 import itertools
+import sys
 import types
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from dataloaders.batch import MISSING
+
+from .libraries import LIBRARIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,6 +101,13 @@ _INDIRECT_TYPES: Final = frozenset(
     }
 )
 
+# Objects of these hold no rows of the application, and much else.
+_NO_RECORDS: Final = (
+    LIBRARIES
+    | sys.stdlib_module_names - {"__main__", "argparse", "collections", "functools", "types"}
+    | {"builtins", "requests", "httpx", "redis"}
+)
+
 _MAX_KNOWN_TYPES: Final = 2_000
 _kinds: dict[type, int] = dict.fromkeys(PLAIN_TYPES, PLAIN)
 _kinds |= {list: SEQUENCE, tuple: SEQUENCE, dict: MAPPING}
@@ -140,16 +150,21 @@ def _kind_of_type(cls: type) -> int:
         kind = PLAIN
     elif issubclass(cls, _OPAQUE_TYPES):
         kind = OPAQUE
-    elif cls.__module__.partition(".")[0] == "pandas":
+    elif _package_of(cls) == "pandas":
         kind = {"DataFrame": FRAME, "Series": SEQUENCE}.get(cls.__name__, OPAQUE)
         if kind == SEQUENCE:
             _row_types[cls] = _items_of_series
     elif cls.__module__ == "numpy" and cls.__name__ == "ndarray":
         kind = SEQUENCE
         _row_types[cls] = _items_of_array
-    elif _attributes_of(cls).readable:
+    elif _package_of(cls) not in _NO_RECORDS and _attributes_of(cls).readable:
         kind = RECORD
     return kind
+
+
+def _package_of(cls: type) -> str:
+    name = cls.__module__
+    return name.partition(".")[0] if type(name) is str else ""
 
 
 class _Attributes:

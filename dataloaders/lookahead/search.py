@@ -230,7 +230,10 @@ class Search:
     def _one_of(self, items: Sequence[Any]) -> Source | None:
         items = items[: max(self._left, 0)]
         self._left -= len(items)
-        return AS_IT_IS if any(equal(item, self._parts[0]) for item in items) else None
+        part = self._parts[0]
+        if type(part) is int and part not in self._numbers:
+            return None  # a number is in many lists; a loop over numbers has it in a variable
+        return AS_IT_IS if any(equal(item, part) for item in items) else None
 
     def _made_of_one(self, items: Sequence[Any]) -> Source | None:
         """Returns how the key was made of the text that a loop over texts is at."""

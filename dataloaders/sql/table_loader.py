@@ -14,6 +14,7 @@ from sqlalchemy.pool import SingletonThreadPool
 from dataloaders.batch import MISSING, Batch, Failure
 from dataloaders.errors import ConfigurationError
 from dataloaders.loader import NO_TYPES, DataLoader
+from dataloaders.lookahead.modes import ON
 from dataloaders.lookahead.peers import MAX_PEERS
 
 from .database import execute_on, executor_on, explain, is_async_engine
@@ -77,6 +78,8 @@ class TableLoader(DataLoader[Any, R | None]):
 
     unique: ClassVar[bool] = False
     """Whether a key has one row at most, so that any row that has it is its answer."""
+
+    lookahead = ON
 
     _defined: ClassVar[Definition | None] = None
 

@@ -34,14 +34,13 @@ _HEADING = f"""\
 
 _EXPLANATION = """
 Both columns are the same application. Its loops ask for one symbol at a time; "naive" sends each
-question to the database, "batched" has the functions of dataloaders.symbols in their place, and
-each service announces its rows once before the loop. The other questions of the loop are answered
-from the cache of the request. Times are medians, from the client's side, with the broker's answer
-in them; the last column is the median of the ratios within each round.
+question to the database, "batched" has the functions of dataloaders.symbols in their place. The
+loops are the same, and know nothing of it: at the first question, the others are found in the rows
+that the loop is going over. Times are medians, from the client's side, with the broker's answer in
+them; the last column is the median of the ratios within each round.
 
 The two ways to look symbols up   examples/trading/lookups/
 The loops                         examples/trading/broker/
-The announcements                 examples/trading/services/
 How to run the application        examples/trading/README.md"""
 
 

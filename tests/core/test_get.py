@@ -355,7 +355,7 @@ def test_keys_left_by_an_interrupted_thread_do_not_stop_the_next() -> None:
     source = Source()
     source.finish.set()
     loader = DataLoader[int, int](source)
-    loader._turns._collect({9: 9})  # what a thread has done that dies while it waits
+    loader._turns._collect({9: 9}, {})  # what a thread has done that dies while it waits
     assert spawn(loader.get, 1).result(SECONDS) == 2
     assert spawn(loader.get, 9).result(SECONDS) == 18
     assert sorted(chain.from_iterable(source.batches)) == [1, 9]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dataloaders.symbols import Symbol
+from dataloaders.symbols import Symbol, SymbolLoader
 from examples.trading import demo
 from examples.trading.comparison import differences
 from examples.trading.lookups import batched
@@ -26,7 +26,7 @@ def test_demo_shows_the_queries_of_both_variants(capsys: pytest.CaptureFixture[s
 def test_demo_fails_if_queries_are_more_than_they_have_to_be(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(batched, "expect_symbols", lambda _pairs: None)
+    monkeypatch.setattr(SymbolLoader, "lookahead", "off")
     assert demo.main(SMALL) == 1
     assert "batched: 10 queries, not 1" in capsys.readouterr().out
 

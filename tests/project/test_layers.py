@@ -20,8 +20,9 @@ ALLOWED = {
     "cache": {"batch", "errors"},
     "dispatch": {"batch", "cache", "errors"},
     "scope": {"errors"},
-    "loader": {"batch", "cache", "dispatch", "errors", "keys", "scope"},
-    "sql": {"batch", "errors", "loader", "scope"},
+    "lookahead": {"batch", "errors"},
+    "loader": {"batch", "cache", "dispatch", "errors", "keys", "lookahead", "scope"},
+    "sql": {"batch", "errors", "loader", "lookahead", "scope"},
     "symbols": {"errors", "loader", "scope", "sql"},
     "__init__": {"_version", "errors", "loader", "scope"},
 }

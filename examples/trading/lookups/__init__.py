@@ -14,9 +14,7 @@ from flask import current_app
 from examples.trading.metering import meter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .variants import Lookups, Pair, SymbolInfo
+    from .variants import Lookups, SymbolInfo
 
 EXTENSION = "trading_lookups"
 """Where `current_app.extensions` has the application's way of looking symbols up."""
@@ -50,21 +48,6 @@ def get_brexchange(symbol: str, exchange: str) -> str | None:
 def get_symbol_info(symbol: str, exchange: str) -> SymbolInfo | None:
     """Returns all that is known of a symbol."""
     return _counted().get_symbol_info(symbol, exchange)
-
-
-def expect_symbols(pairs: Iterable[Pair]) -> None:
-    """Announces the (symbol, exchange) pairs that a loop is about to ask for."""
-    _lookups().expect_symbols(pairs)
-
-
-def expect_broker_symbols(pairs: Iterable[Pair]) -> None:
-    """Announces the (brsymbol, exchange) pairs that a loop is about to ask for."""
-    _lookups().expect_broker_symbols(pairs)
-
-
-def expect_tokens(pairs: Iterable[Pair]) -> None:
-    """Announces the (token, exchange) pairs that a loop is about to ask for."""
-    _lookups().expect_tokens(pairs)
 
 
 def _counted() -> Lookups:

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, scoped_session, sessionmaker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sqlalchemy import Engine
-
-    from .variants import Pair
 
 
 class _Base(DeclarativeBase):
@@ -80,15 +76,6 @@ class NaiveLookups:
     def get_symbol_info(self, symbol: str, exchange: str) -> SymToken | None:
         """Returns a symbol's row."""
         return self._first(symbol=symbol, exchange=exchange)
-
-    def expect_symbols(self, pairs: Iterable[Pair]) -> None:
-        """Makes no use of an announcement."""
-
-    def expect_broker_symbols(self, pairs: Iterable[Pair]) -> None:
-        """Makes no use of an announcement."""
-
-    def expect_tokens(self, pairs: Iterable[Pair]) -> None:
-        """Makes no use of an announcement."""
 
     def _first(self, **columns: str) -> SymToken | None:
         return self._session.query(SymToken).filter_by(**columns).first()

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-Pair = tuple[str | int, str]
-"""(symbol, exchange), (brsymbol, exchange) or (token, exchange)."""
+from typing import Protocol
 
 
 class SymbolInfo(Protocol):
@@ -24,7 +18,7 @@ class SymbolInfo(Protocol):
 
 
 class Lookups(Protocol):
-    """The six lookups, each for one symbol, and the announcements of what will be asked for."""
+    """The six lookups, each for one symbol."""
 
     def get_token(self, symbol: str, exchange: str) -> str | None:
         """Returns the broker's token of a symbol."""
@@ -43,12 +37,3 @@ class Lookups(Protocol):
 
     def get_symbol_info(self, symbol: str, exchange: str) -> SymbolInfo | None:
         """Returns all that is known of a symbol."""
-
-    def expect_symbols(self, pairs: Iterable[Pair]) -> None:
-        """Is told the (symbol, exchange) pairs that a loop is about to ask for."""
-
-    def expect_broker_symbols(self, pairs: Iterable[Pair]) -> None:
-        """Is told the (brsymbol, exchange) pairs that a loop is about to ask for."""
-
-    def expect_tokens(self, pairs: Iterable[Pair]) -> None:
-        """Is told the (token, exchange) pairs that a loop is about to ask for."""

@@ -1,4 +1,4 @@
 """What the application does for its clients.
 
-Each service announces once which symbols the loop below it is going to ask for.
+No service knows of batching: the loops below ask for one symbol at a time.
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from examples.trading.broker.order_data import new_orders
-from examples.trading.lookups import expect_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 def place_basket(broker: BrokerClient, legs: Sequence[BasketLeg]) -> list[dict[str, object]]:
     """Places all legs that can be placed; returns what became of each, in their order."""
-    expect_symbols((leg.symbol, leg.exchange) for leg in legs)
     orders = new_orders(legs)
     placeable = [order for order in orders if order is not None]
     placements = iter(broker.place(placeable) if placeable else ())

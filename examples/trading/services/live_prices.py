@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from examples.trading.broker.subscription import subscription_to
-from examples.trading.lookups import expect_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 def subscribe(broker: BrokerClient, wanted: Sequence[WantedSymbol], mode: str) -> dict[str, object]:
     """Has the broker send the prices of the wanted symbols; returns how to read them."""
-    expect_symbols((each.symbol, each.exchange) for each in wanted)
     subscription = subscription_to(wanted, mode)
     if subscription.instruments:
         broker.subscribe(subscription.message)
