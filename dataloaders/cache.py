@@ -52,9 +52,9 @@ class LoaderCache:
         if self._enabled and not self.closed:
             with self._lock:
                 batch = self.pending.get(cache_key)
-                if (
-                    batch is None or cache_key in batch.ahead
-                ) and self.values.get(cache_key, MISSING) is MISSING:
+                if (batch is None or cache_key in batch.ahead) and self.values.get(
+                    cache_key, MISSING
+                ) is MISSING:
                     self.values[cache_key] = value
 
     def take(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded

@@ -229,11 +229,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             batch.keys[cache_key] = key
             batch.futures.append(future)
             if self._announced or self._looks_around:
-                for each, sibling in self._look_ahead(cache_key, key).items():
-                    if len(batch.keys) == self._full_at:
-                        break
-                    if each not in self._store.pending:
-                        batch.add_ahead(each, sibling)
+                self._add_ahead(batch, cache_key, key)
         batch.asked_from(copy_context())
         return future
 
@@ -441,7 +437,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         return self
 
     def over(self, rows: Iterable[Row], *fields: Field) -> Sequence[Row]:
-        """Announces the keys in rows that a loop is about to go over, and returns the rows::
+        """Announces the keys in rows that a loop is about to go over, and returns the rows.
+
+        For example::
 
             for order in symbols.over(orders, "symbol", "exchange"):
                 order["token"] = get_token(order["symbol"], order["exchange"])
@@ -472,7 +470,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     def expects(
         cls, *fields: Field, rows: str | None = None
     ) -> Callable[[Callable[P, T]], Callable[P, T]]:
-        """Decorates a function that takes rows: their keys are announced at each call::
+        """Decorates a function that takes rows: their keys are announced at each call.
+
+        For example::
 
             @SymbolLoader.expects("symbol", "exchange")
             def place_all(orders): ...
@@ -553,8 +553,20 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             return announced | (peers_of(self, key) if self._looks_around else {})
         return peers_of(self, key)
 
+    def _add_ahead(self, batch: Batch, cache_key: Hashable, key: K) -> None:
+        """Adds what should go along with a key to the batch that takes it."""
+        pending = self._store.pending
+        for each, sibling in self._look_ahead(cache_key, key).items():
+            if self.is_full(batch):
+                break
+            if each not in pending:
+                batch.add_ahead(each, sibling)
+
     def ahead_keys(
-        self, key: Any, siblings: Iterable[tuple[Any, ...]], site: Site  # noqa: ANN401 - a key is whatever the application uses
+        self,
+        key: Any,  # noqa: ANN401 - a key is whatever the application uses
+        siblings: Iterable[tuple[Any, ...]],
+        site: Site,
     ) -> dict[Hashable, Any]:
         """Returns the keys of sibling rows that are not known yet, by cache key.
 
@@ -564,21 +576,15 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             site: Who asks.
         """
         found: dict[Hashable, Any] = {}
-        is_tuple = type(key) is tuple
-        wanted = tuple(key) if isinstance(key, tuple) else (key,)
         own = self._cache_key(key)
         for parts in siblings:
             if len(found) == MAX_PEERS:
                 break
-            parts = tuple(
-                theirs if part is MISSING else part
-                for part, theirs in zip(parts, wanted, strict=True)
-            )
-            sibling = parts if is_tuple else type(key)(*parts) if isinstance(key, tuple) else parts[0]
             try:
+                sibling = _like(key, parts)
                 each = self._cache_key(sibling)
-            except (InvalidKeyError, TypeError):
-                continue
+            except (InvalidKeyError, TypeError, ValueError):
+                continue  # no key; if the loop asks for it all the same, that is its error
             if each != own and self._is_unknown(each):
                 found[each] = sibling
         self.ledger.expect(found, site)
@@ -689,6 +695,14 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if absent:
             raise self.not_found(self.name, absent)
         return values
+
+
+def _like(key: Any, parts: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a key is whatever the application uses
+    """Returns a key of the same form as another one, of parts that may lack some of its."""
+    if not isinstance(key, tuple):
+        return parts[0]
+    whole = [own if part is MISSING else part for part, own in zip(parts, key, strict=True)]
+    return tuple(whole) if type(key) is tuple else type(key)(*whole)
 
 
 _DEFAULT_LIMITS = (DataLoader.max_batch_size, DataLoader.max_concurrency, DataLoader.timeout)

@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from concurrent.futures import wait
 from contextvars import copy_context
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -77,9 +78,7 @@ class Turns:
                     self._run(batch, keys)
         return self._answers_to(keys, batches)
 
-    def _collect(
-        self, keys: dict[Hashable, Any], ahead: Mapping[Hashable, Any]
-    ) -> list[Batch]:
+    def _collect(self, keys: dict[Hashable, Any], ahead: Mapping[Hashable, Any]) -> list[Batch]:
         """Puts keys into batches that wait for a turn; returns the batches that have them."""
         context = copy_context()
         with self._gate:
@@ -232,7 +231,7 @@ class Turns:
         if batch.threads and batch.threads[0] is keys and len(batch.keys) == len(keys):
             return list(answers.values())  # it has these keys, in this order, only
         if len(batches) > 1:
-            answers = {key: answer for batch in batches for key, answer in batch.answers.items()}
+            answers = dict(chain.from_iterable((batch.answers or {}).items() for batch in batches))
         found = [answers.get(cache_key, MISSING) for cache_key in keys]
         if any(answer is MISSING for answer in found):
             # What a batch was expected to say of other keys than its own, and did not.
@@ -240,7 +239,11 @@ class Turns:
                 self._loader.answer_within(answers, cache_key) if answer is MISSING else answer
                 for cache_key, answer in zip(keys, found, strict=True)
             ]
-            left = [(key, keys[key]) for key, answer in zip(keys, found, strict=True) if answer is MISSING]
+            left = [
+                (key, keys[key])
+                for key, answer in zip(keys, found, strict=True)
+                if answer is MISSING
+            ]
             if left:
                 known = dict(zip(dict(left), self.fetch(dict(left)), strict=True))
                 found = [known.get(key, answer) for key, answer in zip(keys, found, strict=True)]

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _BACKWARD: Final = dis.opmap["JUMP_BACKWARD"]
 _EXTENDED: Final = dis.opmap["EXTENDED_ARG"]
 
-_LIST: Final = type(iter([]))
-_OVER_SEQUENCES: Final = frozenset({_LIST, type(iter(())), type(reversed([]))})
-_OVER_OTHERS: Final = frozenset(
+_REVERSED: Final[type] = type(reversed([]))
+_OVER_SEQUENCES: Final[frozenset[type]] = frozenset({type(iter([])), type(iter(())), _REVERSED})
+_OVER_OTHERS: Final[frozenset[type]] = frozenset(
     {
         type(iter({}.items())),
         type(iter({}.values())),
@@ -54,20 +54,23 @@ def is_in_loop(frame: FrameType) -> bool:
 def iterated(ids: set[int]) -> Iterator[Any]:
     """Yields the containers of young iterators that have just yielded one of some objects."""
     for generation in (0, 1):
-        young = gc.get_objects(generation=generation)
-        for each in young[-MAX_YOUNG:]:
+        for each in gc.get_objects(generation=generation)[-MAX_YOUNG:]:
             kind = type(each)
             if kind in _OVER_SEQUENCES:
-                state = each.__reduce__()
-                items, position = (state[1][0], state[2]) if len(state) > 2 else ((), 0)  # noqa: PLR2004 - an exhausted one has no position
-                last = position + 1 if kind is not _LIST and kind.__name__ == "list_reverseiterator" else position - 1
+                items, last = _items_and_last(each)
                 if 0 <= last < len(items) and id(items[last]) in ids:
                     yield items
             elif kind in _OVER_OTHERS:
+                # They do not tell where they are.
                 for container in gc.get_referents(each):
-                    if type(container) is dict and not ids.isdisjoint(
-                        map(id, list(container.values()))
-                    ):
+                    items = container.values() if type(container) is dict else container
+                    if type(container) in {dict, deque} and not ids.isdisjoint(map(id, [*items])):
                         yield container
-                    elif type(container) is deque and not ids.isdisjoint(map(id, list(container))):
-                        yield container
+
+
+def _items_and_last(iterator: Any) -> tuple[Any, int]:  # noqa: ANN401 - one over a list or tuple
+    """Returns what an iterator goes over, and the index of what it has yielded last."""
+    _, arguments, *position = iterator.__reduce__()
+    if not position:  # it is at its end
+        return (), 0
+    return arguments[0], position[0] + (1 if type(iterator) is _REVERSED else -1)

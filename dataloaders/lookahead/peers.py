@@ -35,7 +35,6 @@ MAX_HANDED_OVER: Final = 8
 """Items of a tuple that a worker was handed, among which its row may be."""
 
 
-
 class Asker(Protocol):
     """What look-ahead needs of a loader."""
 

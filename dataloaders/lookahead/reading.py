@@ -33,7 +33,7 @@ SEQUENCE: Final = 4  # a list, tuple, set or deque
 INDIRECT: Final = 5  # an iterator or a view: what it goes over is of interest
 FRAME: Final = 6  # a pandas.DataFrame
 
-PLAIN_TYPES: Final = frozenset(
+PLAIN_TYPES: Final[frozenset[type]] = frozenset(
     {
         str,
         int,

@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .origins import AS_IT_IS, Origin, Root, Source
 from .paths import BEHIND, ITEMS, KEYS, VALUES, Path, fields_of, plain_fields
-from .reading import INDIRECT, MAPPING, OPAQUE, PLAIN, SEQUENCE, behind, items_of, kind_of, values_of
+from .reading import (
+    INDIRECT,
+    MAPPING,
+    OPAQUE,
+    PLAIN,
+    SEQUENCE,
+    behind,
+    items_of,
+    kind_of,
+    values_of,
+)
 from .transforms import IDENTITY, equal, fitting, may_become, text_of
 
 if TYPE_CHECKING:

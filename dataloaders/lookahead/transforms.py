@@ -1,4 +1,4 @@
-"""Plain transformations between a row's field and a key: a number as text, a prefix cut off, …
+"""Plain transformations between a row's field and a key: a number as text, a prefix cut off.
 
 A transformation is a tuple that starts with its name, so that what was learned holds nothing else
 than names and the pieces of text that were cut off or added.
@@ -56,14 +56,10 @@ def fitting(field: Any, part: Any) -> list[Transform]:  # noqa: ANN401 - any val
     """Returns transformations that make a key's part of a field, the likeliest first."""
     if equal(field, part):
         return [IDENTITY]
-    if type(field) not in PLAIN_TYPES or type(part) not in PLAIN_TYPES:
-        return []
-    if type(field) is bool or type(part) is bool:
+    if bool in {type(field), type(part)}:
         return []
     source, target = text_of(field), text_of(part)
-    if source is None or target is None or max(len(source), len(target)) > _MAX_TEXT:
-        return []
-    if not source or not target:
+    if not source or not target or max(len(source), len(target)) > _MAX_TEXT:
         return []
     ends_as_number = type(part) is int
     if source == target:
@@ -164,7 +160,7 @@ def _tails(after: str) -> Iterable[Transform]:
 def _replacements(source: str, target: str) -> Iterable[Transform]:
     if _SEPARATOR.sub("", source).upper() != _SEPARATOR.sub("", target).upper():
         return
-    new = [""] + sorted(set(_SEPARATOR.findall(target)))
+    new = ["", *sorted(set(_SEPARATOR.findall(target)))]
     for old in sorted(set(_SEPARATOR.findall(source))):
         for each in new:
             yield ("replace", old, each)

@@ -96,7 +96,7 @@ class Definition:
             raise InvalidKeyError(self.loader, key, f"parts for {held}", remedy) from None
 
     def cast_prefix(self, part: Any) -> tuple[Any, ...] | None:  # noqa: ANN401 - a caller may pass anything
-        """Returns the first part of a key as a tuple of its own, or None if its column cannot hold it."""
+        """Returns the first part of a key as a key of its own, or None if no row can have it."""
         if type(part) is self.cast_types[0] and type(part) is not int:
             return (part,)
         try:
@@ -137,7 +137,22 @@ class Definition:
         return ", ".join(str(column.key) for column in self.key)
 
 
-_COMPARABLE = frozenset({String, Text, Unicode, UnicodeText, VARCHAR, TEXT, Integer, BigInteger, INTEGER, BIGINT, SmallInteger, SMALLINT})
+_COMPARABLE = frozenset(
+    {
+        String,
+        Text,
+        Unicode,
+        UnicodeText,
+        VARCHAR,
+        TEXT,
+        Integer,
+        BigInteger,
+        INTEGER,
+        BIGINT,
+        SmallInteger,
+        SMALLINT,
+    }
+)
 
 
 def _in_range(parts: Iterable[Any]) -> bool:

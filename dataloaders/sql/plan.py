@@ -204,9 +204,7 @@ class _Statement:
     ) -> None:
         self.text = str(compiled)
         # Those that do not come from keys: a limit.
-        self._fixed = {
-            name: value for name, value in compiled.params.items() if value is not None
-        }
+        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
         self._order: list[str] | None = getattr(compiled, "positiontup", None)
         self._processors = [
             None

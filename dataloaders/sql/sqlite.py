@@ -119,9 +119,9 @@ class _SQLitePrefixPlan(SQLitePlan):
 
     def _matching(self, keys: TableValuedAlias, *, with_nulls: bool) -> ColumnElement[bool]:
         (column,), (identity,) = self.definition.key, self.definition.lead
-        limited = self.definition.table.alias("limited")
-        found = select(limited.corresponding_column(identity)).where(
-            _equal(limited.corresponding_column(column), keys, 0, with_nulls=with_nulls)
+        limited = self.definition.table.alias("limited").columns
+        found = select(limited[identity.key or ""]).where(
+            _equal(limited[column.key or ""], keys, 0, with_nulls=with_nulls)
         )
         # As text: SQLAlchemy's own limit brings two parameters along.
         limit = text(f"LIMIT {MAX_ROWS + 1}")

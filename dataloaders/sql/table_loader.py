@@ -222,7 +222,10 @@ class TableLoader(DataLoader[Any, R | None]):
         return self._definition.is_selective
 
     def ahead_keys(
-        self, key: Any, siblings: Iterable[tuple[Any, ...]], site: Site  # noqa: ANN401 - a key is whatever the application uses
+        self,
+        key: Any,  # noqa: ANN401 - a key is whatever the application uses
+        siblings: Iterable[tuple[Any, ...]],
+        site: Site,
     ) -> dict[Hashable, Any]:
         """Returns the keys of sibling rows, or prefixes of them, that are not known yet."""
         if not (self.asks_by_prefix and self.cache) or site.is_exact:
@@ -257,7 +260,7 @@ class TableLoader(DataLoader[Any, R | None]):
 
     def prefix_of(self, cache_key: Any) -> Hashable | None:  # noqa: ANN401 - a cast key
         """Returns the cache key of the question for all rows with a key's first part."""
-        return cache_key[:1] if self.asks_by_prefix else None  # type: ignore[no-any-return]  # a cast key is a tuple
+        return cache_key[:1] if self.asks_by_prefix else None
 
     def answer_within(self, answers: Mapping[Hashable, Any], cache_key: Any) -> Any:  # noqa: ANN401 - a cast key, and any value
         """Returns the answer to a key that follows from what is known of its first part."""
