@@ -37,7 +37,7 @@ from .errors import (
 from .keys import PLAIN_TYPES, typed_key
 from .lookahead.announced import Field, announcing, keys_in
 from .lookahead.ledger import Ledger, Stats
-from .lookahead.modes import EXPLICIT, OFF, ON, default_mode, stricter
+from .lookahead.modes import EXPLICIT, OFF, ON, checked_mode, default_mode, stricter
 from .lookahead.peers import MAX_PEERS, peers_of
 from .scope import LoaderRegistry, current_loader
 
@@ -175,7 +175,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._values = self._store.values
         self._announced: dict[Hashable, Any] = {}
         self.ledger = Ledger()
-        self.set_lookahead(default_mode())
+        self._mode = checked_mode(f"{self.name}.lookahead", self.lookahead)
+        self.allow_lookahead(default_mode())
         self._tick: Tick | None = None
         self._ticks: dict[asyncio.AbstractEventLoop, Tick] = {}
 
@@ -525,13 +526,13 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if self._store.closed:
             raise ScopeClosedError(self.name)
 
-    def set_lookahead(self, mode: str) -> None:
-        """Allows look-ahead up to a mode; the loader's own `lookahead` may allow less.
+    def allow_lookahead(self, mode: str) -> None:
+        """Allows look-ahead up to a mode; the loader's own and the process's may allow less.
 
         Args:
             mode: "on", "explicit" (what is announced only) or "off".
         """
-        self._mode = stricter(mode, self.lookahead)
+        self._mode = stricter(mode, self._mode)
         # Without a cache there is nowhere to keep what nobody has asked for yet.
         self._looks_around = self._mode == ON and self.cache and self.batch
 

@@ -154,8 +154,10 @@ class LoaderScope:
         except KeyError:
             if self.closed:
                 raise ScopeClosedError(loader_class.__name__) from None
+            made = self.registry.make(loader_class, self)
+            made.allow_lookahead(self.registry.lookahead)
             # setdefault is atomic: threads that come here together get one loader.
-            loader = self.loaders.setdefault(loader_class, self.registry.make(loader_class, self))
+            loader = self.loaders.setdefault(loader_class, made)
         return loader
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -220,9 +222,13 @@ class LoaderRegistry:
     """What outlives requests: how loaders are made, and the common scope outside of requests.
 
     Subclasses override `make` to give loaders what they need, an engine for example.
+
+    Attributes:
+        lookahead: What look-ahead may do in its scopes: "on", "explicit" or "off".
     """
 
     def __init__(self) -> None:
+        self.lookahead = "on"
         self._common: LoaderScope | None = None
         self._common_until = 0.0
 

@@ -21,13 +21,11 @@ def checked_mode(name: str, value: object) -> str:
 
     Args:
         name: Where it is set, for the error.
-        value: What is set there; None for the default.
+        value: What is set there.
 
     Raises:
         ConfigurationError: It is no mode.
     """
-    if value is None:
-        return ON
     if value not in _STRICTEST_FIRST:
         raise ConfigurationError(name, "on, explicit or off", value)
     return str(value)
@@ -36,7 +34,7 @@ def checked_mode(name: str, value: object) -> str:
 @cache
 def default_mode() -> str:
     """Returns the mode that the environment sets for this process; it is read once."""
-    return checked_mode(SETTING, os.environ.get(SETTING) or None)
+    return checked_mode(SETTING, os.environ.get(SETTING) or ON)
 
 
 def stricter(one: str, other: str) -> str:

@@ -76,7 +76,7 @@ class DataLoaders:
             raise ConfigurationError(f"DataLoaders({app.name})", "set up once", "a second time")
         settings = read_settings(app)
         engine = settings.make_engine() if self._engine is None else self._engine
-        app.extensions[_NAME] = _Application(engine, self._table)
+        app.extensions[_NAME] = _Application(engine, self._table, settings.lookahead)
         # A context of the application alone (a command's, a test's) ends with the second only.
         app.teardown_request(_end_of_request)
         app.teardown_appcontext(_end_of_context)
@@ -109,9 +109,11 @@ class _Application:
         self,
         engine: Engine | AsyncEngine | Callable[[], Engine | AsyncEngine] | None,
         table: object,
+        lookahead: str,
     ) -> None:
         self._engine = engine
         self._table = table
+        self._lookahead = lookahead
         self._registry: LoaderRegistry | None = None
         self._lock = threading.Lock()
         if not callable(engine):
@@ -127,7 +129,9 @@ class _Application:
         return self._registry
 
     def _make(self, engine: Engine | AsyncEngine | None) -> LoaderRegistry:
-        return LoaderRegistry() if engine is None else SymbolMaster(engine, self._table)
+        registry = LoaderRegistry() if engine is None else SymbolMaster(engine, self._table)
+        registry.lookahead = self._lookahead
+        return registry
 
 
 def _application(extensions: dict[str, Any]) -> _Application:

@@ -12,6 +12,8 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from dataloaders.errors import ConfigurationError
+from dataloaders.lookahead.modes import ON, checked_mode
+from dataloaders.lookahead.modes import SETTING as LOOKAHEAD
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -29,11 +31,13 @@ class Settings:
         database_setting: Which of the two it is.
         engine_options: `DATALOADERS_ENGINE_OPTIONS`, arguments of `create_engine`: a dict, or in
             the environment a JSON object.
+        lookahead: `DATALOADERS_LOOKAHEAD`: on, explicit or off.
     """
 
     database: URL | None
     database_setting: str
     engine_options: dict[str, Any]
+    lookahead: str
 
     def make_engine(self) -> Engine | None:
         """Makes the engine, if there is a database for it.
@@ -61,7 +65,7 @@ def read_settings(app: Flask) -> Settings:
     Raises:
         ConfigurationError: A setting is unknown, or has a value that it cannot have.
     """
-    known = {f"{PREFIX}DATABASE_URI", f"{PREFIX}ENGINE_OPTIONS"}
+    known = {f"{PREFIX}DATABASE_URI", f"{PREFIX}ENGINE_OPTIONS", LOOKAHEAD}
     for name in app.config:
         if name.startswith(PREFIX) and name not in known:
             raise ConfigurationError(name, f"one of {', '.join(sorted(known))}", name)
@@ -70,7 +74,8 @@ def read_settings(app: Flask) -> Settings:
     if not value:
         name = "SQLALCHEMY_DATABASE_URI"
         value = app.config.get(name)
-    return Settings(_database(name, value), name, _engine_options(app))
+    lookahead = checked_mode(LOOKAHEAD, _setting(app, "LOOKAHEAD") or ON)
+    return Settings(_database(name, value), name, _engine_options(app), lookahead)
 
 
 def _setting(app: Flask, name: str) -> Any:  # noqa: ANN401 - a setting holds what the application put there
