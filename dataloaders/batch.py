@@ -144,6 +144,11 @@ class Batch:
                 self.futures.append(None)
             self.ahead.add(cache_key)
 
+    def add_all_ahead(self, keys: Mapping[Hashable, Any]) -> None:
+        """Adds many at once, for threads."""
+        self.ahead |= keys.keys() - self.keys.keys()
+        self.keys = {**keys, **self.keys} if len(self.keys) > 1 else self.keys | dict(keys)
+
     def without_ahead(self) -> set[Hashable]:
         """Takes the keys out that nobody has asked for; returns their cache keys."""
         dropped, self.ahead = self.ahead, set()

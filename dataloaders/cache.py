@@ -27,6 +27,7 @@ class LoaderCache:
         values: Cache key to value, or to the `Failure` that stands for it.
         ahead: Answers that nobody has asked for yet, by cache key: look-ahead brought them. They
             are apart from `values`, so that finding one there costs no lookup more than before.
+        taken: The cache keys of those that were asked for since, as far as nobody has counted them.
         pending: Cache key to the batch that is under way and will answer it.
         closed: Whether the scope that this belongs to is over.
     """
@@ -38,6 +39,7 @@ class LoaderCache:
             {} if values is None else _LockedMapping(values)
         )
         self.ahead: dict[Hashable, Any] = {}
+        self.taken: list[Hashable] = []
         self.pending: dict[Hashable, Batch] = {}
         self.closed = False
         self._enabled = enabled
@@ -62,10 +64,15 @@ class LoaderCache:
 
         From then on it is a value like any other.
         """
-        with self._lock:
-            answer = self.ahead.pop(cache_key, MISSING)
-            if answer is not MISSING:
-                self.values[cache_key] = answer
+        answer = self.ahead.get(cache_key, MISSING)
+        if answer is not MISSING:
+            # Without the lock, of which a loop over many rows would feel the weight: if the key
+            # is not there any more to be taken away, it was cleared, or somebody else was faster.
+            self.values[cache_key] = answer
+            if self.ahead.pop(cache_key, MISSING) is MISSING:
+                self.values.pop(cache_key, None)
+                return MISSING
+            self.taken.append(cache_key)
         return answer
 
     def keep(self, cache_key: Hashable, answer: Any, source: Hashable) -> bool:  # noqa: ANN401 - any value may be loaded
@@ -173,9 +180,10 @@ class LoaderCache:
 
     def _without_ahead(self, batch: Batch, answers: dict[Hashable, Any]) -> dict[Hashable, Any]:
         """Puts aside what nobody has asked for, errors excepted; returns the rest."""
+        added = batch.ahead.copy()  # another thread may ask for one of them just now
         asked = {}
         for cache_key, answer in answers.items():
-            if cache_key not in batch.ahead:
+            if cache_key not in added:
                 asked[cache_key] = answer
             elif type(answer) is not Failure:
                 self.ahead[cache_key] = answer

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from contextvars import copy_context
+from itertools import islice
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, cast
 
@@ -403,6 +404,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         Its scope calls this. Who waits for an answer already still gets it.
         """
         self._store.close()
+        self.count_used()
         # They refer back to the loader; without them it is freed at once, not by the collector.
         self._tick = None
         self._ticks.clear()
@@ -415,6 +417,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     @property
     def stats(self) -> Stats:
         """What look-ahead did for this loader so far: keys expected, used and wasted."""
+        self.count_used()
         return self.ledger.stats
 
     # -- what is going to be asked for
@@ -554,6 +557,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             return announced | (peers_of(self, key) if self._looks_around else {})
         return peers_of(self, key)
 
+    def count_used(self) -> None:
+        """Has the call sites know which of the keys were of use that they had go along."""
+        if self._store.taken:
+            self.ledger.use(self._store.taken)
+
     def _add_ahead(self, batch: Batch, cache_key: Hashable, key: K) -> None:
         """Adds what should go along with a key to the batch that takes it."""
         pending = self._store.pending
@@ -566,7 +574,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     def ahead_keys(
         self,
         key: Any,  # noqa: ANN401 - a key is whatever the application uses
-        siblings: Iterable[tuple[Any, ...]],
+        siblings: list[tuple[Any, ...]],
         site: Site,
     ) -> dict[Hashable, Any]:
         """Returns the keys of sibling rows that are not known yet, by cache key.
@@ -576,20 +584,23 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             siblings: The parts of each row's key.
             site: Who asks.
         """
-        found: dict[Hashable, Any] = {}
-        own = self._cache_key(key)
-        for parts in siblings:
-            if len(found) == MAX_PEERS:
-                break
-            try:
-                sibling = _like(key, parts)
-                each = self._cache_key(sibling)
-            except (InvalidKeyError, TypeError, ValueError):
-                continue  # no key; if the loop asks for it all the same, that is its error
-            if each != own and self._is_unknown(each):
-                found[each] = sibling
+        found = dict(islice(self._unknown_among(key, siblings), MAX_PEERS + 1))
+        found.pop(self._cache_key(key), None)
         self.ledger.expect(found, site)
         return found
+
+    def _unknown_among(
+        self, key: K, siblings: list[tuple[Any, ...]]
+    ) -> Iterator[tuple[Hashable, Any]]:
+        """Yields the cache keys, and the keys, of siblings that are not known yet."""
+        for parts in siblings:
+            try:
+                sibling = _like(key, parts)
+                cache_key = self._cache_key(sibling)
+            except (InvalidKeyError, TypeError, ValueError):
+                continue  # no key; if the loop asks for it all the same, that is its error
+            if self._is_unknown(cache_key):
+                yield cache_key, sibling
 
     def is_under_way(self, key: K) -> bool:
         """Whether a batch under way will have the answer to a key."""
@@ -607,10 +618,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     def _take_ahead(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded
         """Returns the answer that look-ahead has brought for a key, or MISSING."""
-        answer = self._store.take(cache_key)
-        if answer is not MISSING:
-            self.ledger.use(cache_key)
-        return answer
+        return self._store.take(cache_key)
 
     def prefix_of(self, cache_key: Hashable) -> Hashable | None:  # noqa: ARG002 - for loaders that ask by part of a key
         """Returns the cache key of a question that answers this one too, if there may be one."""

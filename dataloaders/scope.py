@@ -276,6 +276,9 @@ class LoaderRegistry:
         now = time.monotonic()
         common = self._common
         if common is None or now >= self._common_until or common.size() >= COMMON_KEYS:
+            if common is not None:
+                for loader in list(common.loaders.values()):
+                    loader.count_used()
             # The one before is not closed: callers may still wait in it.
             common = self._common = LoaderScope(self)
             self._common_until = now + COMMON_SECONDS

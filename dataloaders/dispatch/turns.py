@@ -103,6 +103,9 @@ class Turns:
         return batches
 
     def _add_ahead(self, batch: Batch, ahead: Mapping[Hashable, Any]) -> None:
+        if not (self._cache.pending or len(self._queue) > 1 or self._loader.max_batch_size):
+            batch.add_all_ahead(ahead)
+            return
         for cache_key, key in ahead.items():
             if self._loader.is_full(batch):
                 break

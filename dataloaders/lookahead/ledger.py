@@ -53,19 +53,26 @@ class Ledger:
         for prefix, rest in as_read.items():
             self._expected[prefix] = (site, rest)
 
-    def use(self, cache_key: Hashable, rest: Any = None) -> None:  # noqa: ANN401 - parts of any key
-        """Takes note that one of them was asked for.
+    def use(self, cache_keys: list[Hashable]) -> None:
+        """Takes note that whole keys were asked for; empties the list."""
+        while cache_keys:
+            cache_key = cache_keys.pop()
+            entry = self._expected.get(cache_key)
+            if entry is not None and cache_key not in self._used:
+                self._used.add(cache_key)
+                if entry[0] is not None:
+                    entry[0].used += 1
 
-        Args:
-            cache_key: The whole key, or the one without its last parts.
-            rest: Then those.
-        """
-        entry = self._expected.get(cache_key)
-        if entry is not None and cache_key not in self._used:
-            self._used.add(cache_key)
+    def use_prefix(self, prefix: Hashable, rest: Any) -> None:  # noqa: ANN401 - parts of any key
+        """Takes note that a key was asked for, with these last parts."""
+        entry = self._expected.get(prefix)
+        if entry is not None and prefix not in self._used:
+            self._used.add(prefix)
             site, as_read = entry
             if site is not None:
-                site.used_one(as_read=as_read is None or as_read == rest)
+                site.used += 1
+                if as_read != rest:
+                    site.whole_keys = False
 
     def unused(self, site: Site) -> Iterator[Any]:
         """Yields the first parts of keys that went along because of a site, to no use so far."""

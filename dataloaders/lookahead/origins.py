@@ -11,7 +11,7 @@ from .paths import Path, expand, read_all
 from .transforms import IDENTITY, Transform, apply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Origin:
         assert first is not None  # noqa: S101 - no origin is without
         return replace(self, sources=(replace(first, transforms=transforms), *rest))
 
-    def siblings(self, value: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - what the root stands for
-        """Yields the parts of every row's key, MISSING where they are not known.
+    def siblings(self, value: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 - what the root stands for
+        """Returns the parts of every row's key, MISSING where they are not known.
 
         Where several transformations fit, a row has as many keys.
         """
@@ -71,7 +71,9 @@ class Origin:
         nothing = [MISSING] * len(rows)
         columns = [[nothing] if source is None else source.values(rows) for source in self.sources]
         rest = [variants[0] for variants in columns[1:]]
-        for first in columns[0]:
-            for parts in zip(first, *rest, strict=True):
-                if parts[0] is not MISSING:
-                    yield parts
+        return [
+            parts
+            for first in columns[0]
+            for parts in zip(first, *rest, strict=True)
+            if parts[0] is not MISSING
+        ]

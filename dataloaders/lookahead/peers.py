@@ -43,7 +43,7 @@ class Asker(Protocol):
     def ahead_keys(
         self,
         key: Any,  # noqa: ANN401 - a key is whatever the application uses
-        siblings: Iterable[tuple[Any, ...]],
+        siblings: list[tuple[Any, ...]],
         site: Site,
     ) -> dict[Hashable, Any]:
         """Returns the siblings' keys that are not known yet, by cache key."""
@@ -93,7 +93,7 @@ class _Asking:
         found: dict[Hashable, Any] = {}
         for origin in self._site.origins:
             for value in self._values_at(origin.root):
-                siblings = list(origin.siblings(value))
+                siblings = origin.siblings(value)
                 if any(equal(sibling[0], self._parts[0]) for sibling in siblings):
                     found |= self._loader.ahead_keys(self._key, siblings, self._site)
         return found
@@ -115,7 +115,7 @@ class _Asking:
             for origin in self._site.origins:
                 corrected = origin.with_transforms((IDENTITY, *transforms))
                 for value in self._values_at(origin.root):
-                    siblings = list(corrected.siblings(value))
+                    siblings = corrected.siblings(value)
                     found = self._loader.ahead_keys(self._key, siblings, self._site)
                     if found:
                         self._site.corrected(origin, corrected)

@@ -80,12 +80,6 @@ class Site:
         self._failures = 0
         self.origins = tuple(better if each is origin else each for each in self.origins)
 
-    def used_one(self, *, as_read: bool) -> None:
-        """Takes note that an expected key was asked for, with all of its parts as read or not."""
-        self.used += 1
-        if not as_read:
-            self.whole_keys = False
-
     @property
     def is_exact(self) -> bool:
         """Whether whole keys may be asked for: what was read beside the first part was right."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
 from sqlalchemy import Engine
@@ -135,6 +135,8 @@ class TableLoader(DataLoader[Any, R | None]):
         # Equal keys are cast alike, so a key that is known as it stands needs no casting.
         try:
             answer = self._values.get(key, MISSING)
+            if answer is MISSING and self._store.ahead:
+                answer = self._store.take(key)
         except TypeError:  # not hashable: the cast below says what it should have been
             answer = MISSING
         if answer is MISSING or type(answer) is Failure:
@@ -224,7 +226,7 @@ class TableLoader(DataLoader[Any, R | None]):
     def ahead_keys(
         self,
         key: Any,  # noqa: ANN401 - a key is whatever the application uses
-        siblings: Iterable[tuple[Any, ...]],
+        siblings: list[tuple[Any, ...]],
         site: Site,
     ) -> dict[Hashable, Any]:
         """Returns the keys of sibling rows, or prefixes of them, that are not known yet."""
@@ -245,6 +247,16 @@ class TableLoader(DataLoader[Any, R | None]):
         self.ledger.expect_prefixes(as_read, site)
         return {prefix: prefix for prefix in as_read}
 
+    def _unknown_among(
+        self, key: Any, siblings: list[tuple[Any, ...]]  # noqa: ANN401 - a caller may pass anything
+    ) -> Iterator[tuple[Hashable, Any]]:
+        if self.cache and self._definition.are_cast(siblings):  # all at once, as is usual
+            values, ahead, pending = self._store.values, self._store.ahead, self._store.pending
+            if values or ahead or pending:
+                return ((each, each) for each in siblings if self._is_unknown(each))
+            return zip(siblings, siblings, strict=True)
+        return super()._unknown_among(key, siblings)
+
     def _take_ahead(self, cache_key: Any) -> Any:  # noqa: ANN401 - any value may be loaded
         answer = super()._take_ahead(cache_key)
         if answer is MISSING and self.asks_by_prefix:
@@ -253,7 +265,7 @@ class TableLoader(DataLoader[Any, R | None]):
             if known is not None:
                 answer = known.answer(cache_key[1:])
                 if answer is not MISSING:
-                    self.ledger.use(prefix, cache_key[1:])
+                    self.ledger.use_prefix(prefix, cache_key[1:])
                     if not self._store.keep(cache_key, answer, prefix):
                         return MISSING
         return answer
