@@ -176,6 +176,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._values = self._store.values
         self._announced: dict[Hashable, Any] = {}
         self.ledger = Ledger()
+        self.missed_at: set[Site] = set()
         self._mode = checked_mode(f"{self.name}.lookahead", self.lookahead)
         self.allow_lookahead(default_mode())
         self._tick: Tick | None = None

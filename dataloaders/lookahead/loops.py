@@ -7,17 +7,12 @@ moving on. One that has just yielded an object which is a variable of the caller
 
 from __future__ import annotations
 
-import dis
 import gc
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
-
-_BACKWARD: Final = dis.opmap["JUMP_BACKWARD"]
-_EXTENDED: Final = dis.opmap["EXTENDED_ARG"]
 
 _REVERSED: Final[type] = type(reversed([]))
 _OVER_SEQUENCES: Final[frozenset[type]] = frozenset({type(iter([])), type(iter(())), _REVERSED})
@@ -31,24 +26,6 @@ _OVER_OTHERS: Final[frozenset[type]] = frozenset(
 )
 MAX_YOUNG: Final = 10_000
 """Objects that are looked at, at most."""
-
-
-def is_in_loop(frame: FrameType) -> bool:
-    """Whether a frame is inside a `for` or `while` loop or a comprehension, by its code."""
-    code = frame.f_code.co_code
-    operations = code[::2]
-    here = frame.f_lasti
-    index = operations.find(_BACKWARD, here // 2)
-    while index >= 0:
-        distance = code[2 * index + 1]
-        before, shift = index - 1, 8
-        while before >= 0 and operations[before] == _EXTENDED:
-            distance |= code[2 * before + 1] << shift
-            before, shift = before - 1, shift + 8
-        if 2 * (index + 1 - distance) <= here:
-            return True
-        index = operations.find(_BACKWARD, index + 1)
-    return False
 
 
 def iterated(ids: set[int]) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from .frames import (
     site_of,
     variables_of,
 )
-from .loops import is_in_loop, iterated
+from .loops import iterated
 from .origins import Origin, Root
 from .search import Search
 from .sites import Site, site_for
@@ -39,6 +39,7 @@ class Asker(Protocol):
     """What look-ahead needs of a loader."""
 
     ledger: Ledger
+    missed_at: set[Site]
 
     def ahead_keys(
         self,
@@ -65,10 +66,12 @@ def peers_of(loader: Asker, key: Any) -> dict[Hashable, Any]:  # noqa: ANN401 - 
     found = asking.by_learned_origins() or asking.by_what_went_wrong()
     # Of what is None or empty there may be any number, in any variable.
     if not found and not _is_weak(parts[0]):
-        found = asking.by_search()
+        # A single lookup misses once, and is not worth more than a glance.
+        found = asking.by_search(thoroughly=site in loader.missed_at)
         # Another thread may have found the same ones in the meantime, and this key among them.
         if not found and not loader.is_under_way(key):
             site.failed()
+    loader.missed_at.add(site)
     return found
 
 
@@ -122,8 +125,12 @@ class _Asking:
                         return found
         return {}
 
-    def by_search(self) -> dict[Hashable, Any]:
-        """Returns what a search in the callers' frames leads to."""
+    def by_search(self, *, thoroughly: bool) -> dict[Hashable, Any]:
+        """Returns what a search in the callers' frames leads to.
+
+        Args:
+            thoroughly: Whether this place has missed before, in the same scope: it is in a loop.
+        """
         frames = list(readable_frames(self._start))
         layers = [
             [(Root("local", height, name), value) for name, value in variables_of(frame).items()]
@@ -131,13 +138,9 @@ class _Asking:
         ]
         search = Search(self._key, self._parts, layers)
         found = self._first(search, search.exact())
-        if found:
-            return found
-        if any(is_in_loop(frame) for _, frame in frames):
-            found = self._in_a_loop(frames, search)
-        else:
-            found = self._first(search, search.transformed())
-        return found or self._in_other_threads(search)
+        if not thoroughly:
+            return found or self._first(search, search.transformed())
+        return found or self._in_a_loop(frames, search) or self._in_other_threads(search)
 
     def _in_a_loop(
         self, frames: list[tuple[int, FrameType]], search: Search
