@@ -113,22 +113,19 @@ def read_all(rows: Sequence[Any], path: Path) -> list[Any]:
 
 
 def fields_of(value: Any) -> Iterable[tuple[Step, Any]]:  # noqa: ANN401 - any value may hold any
-    """Yields the steps into one value, with what is there."""
+    """Returns the steps into one value, with what is there."""
     kind = kind_of(value)
     if kind == MAPPING:
-        for key in keys_of(value)[:MAX_FIELDS]:
-            if kind_of(key) == PLAIN:
-                yield ("key", key), dict.get(value, key)
-    elif kind == RECORD:
-        for name, held in list(attributes(value).items())[:MAX_FIELDS]:
-            if type(name) is str and not name.startswith("_sa_"):
-                yield ("attribute", name), held
-    elif kind == SEQUENCE:
-        for index, item in enumerate(items_of(value)[:MAX_FIELDS]):
-            yield ("item", index), item
-    elif kind == FRAME:
-        for name, column in columns_of(value).items():
-            yield ("column", name), column
+        keys = [key for key in keys_of(value)[:MAX_FIELDS] if kind_of(key) == PLAIN]
+        return [(("key", key), dict.get(value, key)) for key in keys]
+    if kind == RECORD:
+        held = list(attributes(value).items())[:MAX_FIELDS]
+        return [(("attribute", name), inner) for name, inner in held if type(name) is str]
+    if kind == SEQUENCE:
+        return [(("item", index), item) for index, item in enumerate(items_of(value)[:MAX_FIELDS])]
+    if kind == FRAME:
+        return [(("column", name), column) for name, column in columns_of(value).items()]
+    return ()
 
 
 def plain_fields(row: Any) -> list[tuple[Path, Any]]:  # noqa: ANN401 - any value may be a row

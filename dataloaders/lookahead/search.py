@@ -23,6 +23,7 @@ from .reading import (
     SEQUENCE,
     behind,
     items_of,
+    keys_of,
     kind_of,
     values_of,
 )
@@ -43,6 +44,9 @@ MAX_LOOKED_AT: Final = 600
 MAX_ITEMS: Final = 5_000
 """Items of one container among which a variable's row is looked for."""
 
+MAX_NUMBERS: Final = 300
+"""Numbers of one list that are compared as text."""
+
 MAX_NESTING: Final = 3
 """Loops around each other that are seen through."""
 
@@ -59,15 +63,15 @@ class Container:
     value: Any
     kind: int
 
-    def rows(self) -> tuple[Sequence[Any], Path]:
-        """Returns its items, if there are several, and the path that leads to all of them."""
+    def row_lists(self) -> Iterator[tuple[Sequence[Any], Path]]:
+        """Yields what may be its rows, several of them, and the path that leads to them all."""
         if self.kind == SEQUENCE:
-            items, step = items_of(self.value), ITEMS
-        elif self.kind == MAPPING:
-            items, step = values_of(self.value), VALUES
-        else:
-            return (), ()
-        return items if len(items) >= _MIN_ROWS else (), (*self.path, step)
+            items = items_of(self.value)
+            if len(items) >= _MIN_ROWS:
+                yield items, (*self.path, ITEMS)
+        elif self.kind == MAPPING and len(self.value) >= _MIN_ROWS:
+            yield values_of(self.value), (*self.path, VALUES)
+            yield keys_of(self.value), (*self.path, KEYS)
 
 
 Held = tuple[Container, Path, Any]
@@ -100,7 +104,7 @@ class Search:
         self.ids = {
             id(value)
             for value in (*self.variables, *self._held)
-            if kind_of(value) > OPAQUE or (type(value) is str and len(value) > 1)
+            if kind_of(value) > OPAQUE or (type(value) in {str, bytes} and len(value) > 1)
         }
         self.ids.discard(id(key))
         self._numbers = [value for value in self.variables if type(value) is int]
@@ -163,26 +167,17 @@ class Search:
 
     def _holding_a_variable(self, containers: list[Container]) -> Iterator[Held]:
         for container in containers:
-            items, path = container.rows()
-            if not items or len(items) > MAX_ITEMS or kind_of(items[0]) == PLAIN:
-                continue
-            if self.ids.isdisjoint(map(id, items)):
-                continue
-            yield container, path, next(item for item in items if id(item) in self.ids)
+            for items, path in container.row_lists():
+                if len(items) > MAX_ITEMS or kind_of(items[0]) == PLAIN:
+                    continue
+                if not self.ids.isdisjoint(map(id, items)):
+                    yield container, path, next(item for item in items if id(item) in self.ids)
 
     def _among_rows(self, holding: list[Held], *, transformed: bool) -> Iterator[Origin]:
         for container, path, row in holding:
             origin = self._origin(container, path, row, transformed=transformed)
             if origin is not None:
                 yield self._from_outermost(origin, container)
-            elif container.kind == MAPPING and not transformed and self._is_key_of(container):
-                unknown = (None,) * (len(self._parts) - 1)
-                keys = (*container.path, KEYS)
-                yield Origin(container.root, keys, (AS_IT_IS, *unknown))
-
-    def _is_key_of(self, container: Container) -> bool:
-        part = self._parts[0]
-        return kind_of(part) == PLAIN and dict.__contains__(container.value, part)
 
     def _origin(
         self, container: Container, path: Path, row: object, *, transformed: bool
@@ -203,32 +198,19 @@ class Search:
         self, containers: list[Container], *, transformed: bool
     ) -> Iterator[Origin]:
         """Yields origins where the rows are the parts themselves: a list of symbols."""
-        part = self._parts[0]
-        if kind_of(part) != PLAIN:
+        if kind_of(self._parts[0]) != PLAIN:
             return
         unknown = (None,) * (len(self._parts) - 1)
         rows = {id(row) for _, _, row in self._holding}
         for container in containers:
-            if id(container.value) in rows or self._left <= 0:
+            if id(container.value) in rows:
                 continue
-            if container.kind == MAPPING:
-                many = len(container.value) >= _MIN_ROWS
-                if many and not transformed and self._is_key_of(container):
-                    keys = (*container.path, KEYS)
-                    yield Origin(container.root, keys, (AS_IT_IS, *unknown))
-                elif many and transformed:
-                    source = self._made_of_one(list(container.value))
-                    if source is not None:
-                        keys = (*container.path, KEYS)
-                        yield Origin(container.root, keys, (source, *unknown))
-            if container.kind not in {SEQUENCE, MAPPING}:
-                continue
-            items, path = container.rows()
-            if not items or kind_of(items[0]) != PLAIN or not self._is_column(items):
-                continue
-            source = self._made_of_one(items) if transformed else self._one_of(items)
-            if source is not None:
-                yield Origin(container.root, path, (source, *unknown))
+            for items, path in container.row_lists():
+                if kind_of(items[0]) != PLAIN or not self._is_column(items):
+                    continue
+                source = self._made_of_one(items) if transformed else self._one_of(items)
+                if source is not None:
+                    yield Origin(container.root, path, (source, *unknown))
 
     def _is_column(self, items: Sequence[Any]) -> bool:
         """Whether plain values are of one kind, and not a row's: one with the other parts."""
@@ -238,8 +220,7 @@ class Search:
         return len({type(item) for item in some if item is not None}) == 1
 
     def _one_of(self, items: Sequence[Any]) -> Source | None:
-        items = items[: max(self._left, 0)]
-        self._left -= len(items)
+        items = items[:MAX_ITEMS]
         part = self._parts[0]
         if type(part) is int and part not in self._numbers:
             return None  # a number is in many lists; a loop over numbers has it in a variable
@@ -248,38 +229,41 @@ class Search:
     def _made_of_one(self, items: Sequence[Any]) -> Source | None:
         """Returns how the key was made of the text that a loop over texts is at."""
         part = self._parts[0]
-        self._left -= len(items) // _FEW
-        for item in items[:MAX_ITEMS]:
-            if type(item) is str:
-                candidate = id(item) in self.ids and may_become(item, part)
-            else:  # a number, of which variables have copies
-                candidate = text_of(item) == text_of(part)
-            if candidate:
-                transforms = fitting(item, part)
-                if transforms:
-                    return Source((), tuple(transforms))
+        as_text = text_of(part)
+        for item in self._texts_at_hand(items):
+            if may_become(item, part) and (transforms := fitting(item, part)):
+                return Source((), tuple(transforms))
+        # A variable may hold another object for the same number.
+        if as_text is not None and as_text.isdecimal() and type(items[0]) in {int, float}:
+            for item in items[:MAX_NUMBERS]:
+                if text_of(item) == as_text:
+                    return Source((), tuple(fitting(item, part)))
         return None
 
+    def _texts_at_hand(self, items: Sequence[Any]) -> list[Any]:
+        """Returns the texts among items that are variables, too."""
+        if type(items[0]) not in {str, bytes} or self.ids.isdisjoint(map(id, items[:MAX_ITEMS])):
+            return []
+        return [item for item in items[:MAX_ITEMS] if id(item) in self.ids]
+
     def _in_any_row(self, container: Container) -> Origin | None:
-        items, path = container.rows()
-        if not items or kind_of(items[0]) in {PLAIN, OPAQUE}:
-            return None
         part = self._parts[0]
-        at_index = [items[index] for index in self._numbers[:_FEW] if 0 <= index < len(items)]
-        for row in chain(at_index, islice(items, _FEW)):
-            if self._left <= 0:
-                return None
-            if kind_of(row) in {PLAIN, OPAQUE}:
+        for items, path in container.row_lists():
+            if kind_of(items[0]) in {PLAIN, OPAQUE}:
                 continue
-            origin = self._origin(container, path, row, transformed=False)
-            if origin is None and any(
-                type(field) is str and part in field
-                for _, field in plain_fields(row)
-                if type(part) is str
-            ):
-                origin = self._origin(container, path, row, transformed=True)
-            if origin is not None:
-                return self._from_outermost(origin, container)
+            at_index = [items[index] for index in self._numbers[:_FEW] if 0 <= index < len(items)]
+            for row in chain(at_index, islice(items, _FEW)):
+                if self._left <= 0:
+                    return None
+                if kind_of(row) in {PLAIN, OPAQUE}:
+                    continue
+                origin = self._origin(container, path, row, transformed=False)
+                if origin is None and type(part) is str:
+                    fields = [field for _, field in plain_fields(row)]
+                    if any(type(field) is str and part in field for field in fields):
+                        origin = self._origin(container, path, row, transformed=True)
+                if origin is not None:
+                    return self._from_outermost(origin, container)
         return None
 
     def _from_outermost(self, origin: Origin, container: Container) -> Origin:

@@ -25,6 +25,7 @@ MAX_FITTING: Final = 4
 _MIN_TEXT: Final = 2  # a shorter piece is in almost any text
 _MAX_TEXT: Final = 200
 _NUMBERS: Final = frozenset({int, float})
+_DIGITS = re.compile(r"[0-9]+")
 _SEPARATOR = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -106,8 +107,8 @@ def _candidates(source: str, target: str) -> Iterable[Transform]:
     yield ("upper",)
     yield ("lower",)
     yield ("lstrip", "0")
-    if target.isdecimal() and source.isdecimal():
-        yield ("zfill", len(target))
+    if target.isdecimal():
+        yield from _numbers(source, target)
     if len(target) < _MIN_TEXT:
         return
     yield from _cuts(source, target)
@@ -123,6 +124,16 @@ def _candidates(source: str, target: str) -> Iterable[Transform]:
             yield ("around", target[:start], target[start + len(source) :])
         return
     yield from _replacements(source, target)
+
+
+def _numbers(source: str, target: str) -> Iterable[Transform]:
+    if source.isdecimal():
+        yield ("zfill", len(target))
+    numbers = [number.lstrip("0") for number in _DIGITS.findall(source)]
+    if target in numbers:
+        index = numbers.index(target)
+        yield ("number_at", index)
+        yield ("number_at", index - len(numbers))
 
 
 def _cuts(source: str, target: str) -> Iterable[Transform]:
@@ -169,6 +180,11 @@ def _replacements(source: str, target: str) -> Iterable[Transform]:
     yield ("chain_text", ("upper",), ("alphanumeric",))
 
 
+def _number_at(text: str, index: int) -> str:
+    numbers = _DIGITS.findall(text)
+    return numbers[index].lstrip("0") if -len(numbers) <= index < len(numbers) else ""
+
+
 def _chain_text(text: str, *steps: Transform) -> str:
     for step in steps:
         text = _TRANSFORMS[step[0]](text, *step[1:])
@@ -193,6 +209,7 @@ _TRANSFORMS: Final[dict[str, Callable[..., str]]] = {
     "until": lambda text, end: text[:end],
     "around": lambda text, before, after: f"{before}{text}{after}",
     "replace": str.replace,
+    "number_at": _number_at,
     "alphanumeric": lambda text: _SEPARATOR.sub("", text),
     "chain_text": _chain_text,
 }

@@ -248,7 +248,9 @@ class TableLoader(DataLoader[Any, R | None]):
         return {prefix: prefix for prefix in as_read}
 
     def _unknown_among(
-        self, key: Any, siblings: list[tuple[Any, ...]]  # noqa: ANN401 - a caller may pass anything
+        self,
+        key: Any,  # noqa: ANN401 - a caller may pass anything
+        siblings: list[tuple[Any, ...]],
     ) -> Iterator[tuple[Hashable, Any]]:
         if self.cache and self._definition.are_cast(siblings):  # all at once, as is usual
             values, ahead, pending = self._store.values, self._store.ahead, self._store.pending
