@@ -58,12 +58,15 @@ class Ledger:
         while cache_keys:
             cache_key = cache_keys.pop()
             entry = self._expected.get(cache_key)
-            if entry is not None and cache_key not in self._used:
+            if entry is None:
+                if type(cache_key) is tuple:
+                    self.use_prefix(cache_key[:1], cache_key[1:])
+            elif cache_key not in self._used:
                 self._used.add(cache_key)
                 if entry[0] is not None:
                     entry[0].used += 1
 
-    def use_prefix(self, prefix: Hashable, rest: Any) -> None:  # noqa: ANN401 - parts of any key
+    def use_prefix(self, prefix: Hashable, rest: tuple[Any, ...]) -> None:
         """Takes note that a key was asked for, with these last parts."""
         entry = self._expected.get(prefix)
         if entry is not None and prefix not in self._used:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MAX_PEERS: Final = 1_000
 """Keys that one lookup brings along, at most."""
 
+GLANCE: Final = 6
+"""Frames that are looked at for a lookup that may well be a single one."""
+
 MAX_HANDED_OVER: Final = 8
 """Items of a tuple that a worker was handed, among which its row may be."""
 
@@ -131,20 +134,16 @@ class _Asking:
         Args:
             thoroughly: Whether this place has missed before, in the same scope: it is in a loop.
         """
-        frames = list(readable_frames(self._start))
-        layers = [
-            [(Root("local", height, name), value) for name, value in variables_of(frame).items()]
-            for height, frame in frames
-        ]
-        search = Search(self._key, self._parts, layers)
+        frames = readable_frames(self._start)
+        if not thoroughly:
+            frames = islice(frames, GLANCE)
+        search = Search(self._key, self._parts, map(_variables_in, frames))
         found = self._first(search, search.exact())
         if not thoroughly:
             return found or self._first(search, search.transformed())
-        return found or self._in_a_loop(frames, search) or self._in_other_threads(search)
+        return found or self._in_a_loop(search) or self._in_other_threads(search)
 
-    def _in_a_loop(
-        self, frames: list[tuple[int, FrameType]], search: Search
-    ) -> dict[Hashable, Any]:
+    def _in_a_loop(self, search: Search) -> dict[Hashable, Any]:
         """Returns what a search at greater length leads to, for it is worth it."""
         hidden = Search(
             self._key,
@@ -160,7 +159,7 @@ class _Asking:
                     (Root("global", height, name), value)
                     for name, value in global_containers(frame).items()
                 ]
-                for height, frame in frames
+                for height, frame in readable_frames(self._start)
             ],
             held=search.variables,
         )
@@ -221,3 +220,8 @@ class _Asking:
             for _, frame in readable_frames(self._start)
             for value in variables_of(frame).values()
         }
+
+
+def _variables_in(frame: tuple[int, FrameType]) -> list[tuple[Root, Any]]:
+    height, here = frame
+    return [(Root("local", height, name), value) for name, value in variables_of(here).items()]

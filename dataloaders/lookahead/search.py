@@ -97,20 +97,39 @@ class Search:
     ) -> None:
         self._parts = parts
         self._left = MAX_LOOKED_AT
+        self._key = id(key)
         # Kept for as long as the search lasts, so that an id stands for one object.
-        self._held = list(held)
-        self._layers = list(layers)
-        self.variables = [value for layer in self._layers for _, value in layer]
-        self.ids = {
-            id(value)
-            for value in (*self.variables, *self._held)
-            if kind_of(value) > OPAQUE or (type(value) in {str, bytes} and len(value) > 1)
-        }
-        self.ids.discard(id(key))
-        self._numbers = [value for value in self.variables if type(value) is int]
+        self.variables: list[Any] = []
+        self.ids: set[int] = set()
+        self._numbers: list[int] = []
+        self._add_variables(held)
+        self._to_come = iter(layers)
+        self._layers: list[list[tuple[Root, Any]]] = []
         self._seen = {id(key)}
         self._reached: list[list[Container]] = []
         self._holding: list[Held] = []
+
+    def _add_variables(self, values: Iterable[Any]) -> None:
+        for value in values:
+            self.variables.append(value)
+            if kind_of(value) > OPAQUE or (type(value) in {str, bytes} and len(value) > 1):
+                self.ids.add(id(value))
+            elif type(value) is int:
+                self._numbers.append(value)
+        self.ids.discard(self._key)
+
+    def _next_layer(self) -> list[Held] | None:
+        """Goes through one more layer; returns what it holds, or None if there is none."""
+        layer = next(self._to_come, None)
+        if layer is None:
+            return None
+        self._layers.append(layer)
+        self._add_variables(value for _, value in layer)
+        containers = list(self._reachable(layer))
+        self._reached.append(containers)
+        holding = list(self._holding_a_variable(containers))
+        self._holding += holding
+        return holding
 
     def origins(self) -> Iterator[Origin]:
         """Yields all origins that are found, the likeliest first."""
@@ -120,11 +139,7 @@ class Search:
 
     def exact(self) -> Iterator[Origin]:
         """Yields origins where the key's first part stands in the rows as it is."""
-        for layer in self._layers:
-            containers = list(self._reachable(layer))
-            self._reached.append(containers)
-            holding = list(self._holding_a_variable(containers))
-            self._holding += holding
+        while (holding := self._next_layer()) is not None:
             yield from self._among_rows(holding, transformed=False)
         for containers in self._reached:
             yield from self._among_plain_values(containers, transformed=False)
@@ -268,6 +283,7 @@ class Search:
 
     def _from_outermost(self, origin: Origin, container: Container) -> Origin:
         """Follows nested loops outwards: the rows' holder may be one row of an outer loop."""
+        self._next_layer()  # which may be the outer loop's
         for _ in range(MAX_NESTING):
             start = self.value_of(container.root)
             outer = next(

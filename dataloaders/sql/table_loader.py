@@ -245,7 +245,13 @@ class TableLoader(DataLoader[Any, R | None]):
             return {}
         as_read[own[:1]] = own[1:]
         self.ledger.expect_prefixes(as_read, site)
-        return {prefix: prefix for prefix in as_read}
+        found = {prefix: prefix for prefix in as_read}
+        whole = [prefix + rest for prefix, rest in as_read.items()]
+        if self._definition.are_cast(whole):
+            # Most loops ask for just these, and then find them without a detour.
+            whole.remove(own)
+            found |= zip(whole, whole, strict=True)
+        return found
 
     def _unknown_among(
         self,
