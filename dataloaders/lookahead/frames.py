@@ -71,6 +71,11 @@ def readable_frames(start: FrameType | None) -> Iterator[tuple[int, FrameType]]:
         start = start.f_back
 
 
+def is_function(frame: FrameType) -> bool:
+    """Whether a frame is a function's, not a module's or a class body's."""
+    return bool(frame.f_code.co_flags & _OPTIMIZED)
+
+
 def is_in_worker(start: FrameType) -> bool:
     """Whether the stack belongs to a thread that some other code has started."""
     frame: FrameType | None = start
@@ -99,7 +104,7 @@ def variables_of(frame: FrameType, *, own_thread: bool = True) -> dict[str, Any]
     called `locals()`, which returns that very dictionary.
     """
     held = frame.f_locals
-    if not frame.f_code.co_flags & _OPTIMIZED:
+    if not is_function(frame):
         return held
     variables = dict(held)
     if not _PROXIES and own_thread and sys.getrefcount(held) <= _OWN_REFERENCES:

@@ -10,6 +10,7 @@ from .frames import (
     first_frame_outside,
     frame_at,
     global_containers,
+    is_function,
     is_in_worker,
     readable_frames,
     site_of,
@@ -136,7 +137,12 @@ class _Asking:
         """
         frames = readable_frames(self._start)
         if not thoroughly:
-            frames = islice(frames, GLANCE)
+            # A module's variables are many, and seldom a loop's.
+            frames = (
+                (height, frame)
+                for height, frame in islice(frames, GLANCE)
+                if height == 0 or is_function(frame)
+            )
         search = Search(self._key, self._parts, map(_variables_in, frames))
         found = self._first(search, search.exact())
         if not thoroughly:
