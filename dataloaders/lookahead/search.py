@@ -313,8 +313,14 @@ def _inside(container: Container) -> Iterator[Container]:
         for value in behind(container.value):
             yield Container(root, (*path, BEHIND), value, kind_of(value))
         return
-    if container.kind == SEQUENCE and len(items_of(container.value)) > _FEW:
-        return  # rows; if one of them leads further, it is a variable as well
+    if container.kind == SEQUENCE:
+        items = items_of(container.value)
+        # More of them are rows; if one of those leads further, it is a variable as well.
+        for item in items if len(items) <= _FEW else ():
+            if (kind := kind_of(item)) > OPAQUE:
+                # What is found in one is looked for in all.
+                yield Container(root, (*path, ITEMS), item, kind)
+        return
     for step, value in fields_of(container.value):
         kind = kind_of(value)
         if kind > OPAQUE:
