@@ -21,6 +21,7 @@ SITE_FRAMES: Final = 6
 """Frames that make up a call site: a loop's line is often a few frames above the lookup."""
 
 _OPTIMIZED: Final = 0x1  # inspect.CO_OPTIMIZED: the variables are no dictionary of the function's
+_KEEPING_LOCALS: Final = frozenset({"locals", "vars", "eval", "exec"})
 _PROXIES: Final = sys.version_info >= (3, 13)  # https://peps.python.org/pep-0667/
 _OWN_REFERENCES: Final = 3  # to a snapshot of locals: its frame's, ours, getrefcount's argument
 
@@ -100,9 +101,11 @@ def variables_of(frame: FrameType, *, own_thread: bool = True) -> dict[str, Any]
     """Returns a frame's local variables, without side effects on them.
 
     Before Python 3.13 a function's frame makes a snapshot and keeps it, and with it everything
-    that the variables held, for as long as it runs. It is emptied again, unless the function has
-    called `locals()`, which returns that very dictionary.
+    that the variables held, for as long as it runs. So it is emptied again; and a function that
+    may have it in its hands, because its code names `locals` or its kin, is not looked into.
     """
+    if not _PROXIES and not _KEEPING_LOCALS.isdisjoint(frame.f_code.co_names):
+        return {}
     held = frame.f_locals
     if not is_function(frame):
         return held

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dataloaders.batch import MISSING
 
 from .paths import Path, expand, read_all
+from .reading import PLAIN_TYPES
 from .transforms import IDENTITY, Transform, apply
 
 if TYPE_CHECKING:
@@ -62,18 +63,31 @@ class Origin:
         assert first is not None  # noqa: S101 - no origin is without
         return replace(self, sources=(replace(first, transforms=transforms), *rest))
 
-    def siblings(self, value: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 - what the root stands for
+    def siblings(self, value: Any, parts: tuple[Any, ...]) -> list[tuple[Any, ...]]:  # noqa: ANN401 - what the root stands for
         """Returns the parts of every row's key, MISSING where they are not known.
 
         Where several transformations fit, a row has as many keys.
+
+        Args:
+            value: What the root stands for here and now.
+            parts: Those of the key that is asked for. Only what is plain or of their types can be
+                a part of another; nobody knows what anything else does when it is cast or hashed.
         """
         rows = expand(value, self.rows)
         nothing = [MISSING] * len(rows)
         columns = [[nothing] if source is None else source.values(rows) for source in self.sources]
-        rest = [variants[0] for variants in columns[1:]]
+        kinds = PLAIN_TYPES | {type(MISSING), *map(type, parts)}
+        rest = [_of_kinds(kinds, variants[0]) for variants in columns[1:]]
         return [
-            parts
+            sibling
             for first in columns[0]
-            for parts in zip(first, *rest, strict=True)
-            if parts[0] is not MISSING
+            for sibling in zip(_of_kinds(kinds, first), *rest, strict=True)
+            if sibling[0] is not MISSING
         ]
+
+
+def _of_kinds(kinds: frozenset[type], values: list[Any]) -> list[Any]:
+    """Returns values with MISSING in the place of those of other types."""
+    if kinds.issuperset(map(type, values)):
+        return values
+    return [value if type(value) in kinds else MISSING for value in values]

@@ -100,7 +100,7 @@ class _Asking:
         found: dict[Hashable, Any] = {}
         for origin in self._site.origins:
             for value in self._values_at(origin.root):
-                siblings = origin.siblings(value)
+                siblings = origin.siblings(value, self._parts)
                 if any(equal(sibling[0], self._parts[0]) for sibling in siblings):
                     found |= self._loader.ahead_keys(self._key, siblings, self._site)
         return found
@@ -122,7 +122,7 @@ class _Asking:
             for origin in self._site.origins:
                 corrected = origin.with_transforms((IDENTITY, *transforms))
                 for value in self._values_at(origin.root):
-                    siblings = corrected.siblings(value)
+                    siblings = corrected.siblings(value, self._parts)
                     found = self._loader.ahead_keys(self._key, siblings, self._site)
                     if found:
                         self._site.corrected(origin, corrected)
@@ -202,7 +202,9 @@ class _Asking:
         """Returns the peers by the first origin that has any."""
         for origin in origins:
             value = search.value_of(origin.root)
-            found = self._loader.ahead_keys(self._key, origin.siblings(value), self._site)
+            found = self._loader.ahead_keys(
+                self._key, origin.siblings(value, self._parts), self._site
+            )
             if found:
                 self._site.learned(origin)
                 return found

@@ -167,6 +167,10 @@ def _package_of(cls: type) -> str:
     return name.partition(".")[0] if type(name) is str else ""
 
 
+_SLOT: Final = types.MemberDescriptorType
+_DESCRIPTORS: Final = frozenset({_SLOT, types.GetSetDescriptorType})
+
+
 class _Attributes:
     """How the attributes of a type's instances are read."""
 
@@ -177,11 +181,12 @@ class _Attributes:
         self.dictionary: Callable[[Any], dict[str, Any]] | None = None
         for base in reversed(cls.__mro__):
             for name, descriptor in base.__dict__.items():
-                if type(descriptor) is types.MemberDescriptorType and base is not object:
-                    if base.__module__ != "builtins":
-                        self.slots[name] = descriptor.__get__
-                elif name == "__dict__" and type(descriptor) is types.GetSetDescriptorType:
+                if type(descriptor) not in _DESCRIPTORS:
+                    continue
+                if name == "__dict__":
                     self.dictionary = descriptor.__get__
+                elif type(descriptor) is _SLOT and base.__module__ != "builtins":
+                    self.slots[name] = descriptor.__get__
 
     @property
     def readable(self) -> bool:

@@ -35,6 +35,8 @@ class PrefixAnswer:
                     found = record
             elif all(map(_may_be_equal, parts, rest)):
                 return MISSING
+        if found is None and not all(type(part) is not str or part.isascii() for part in rest):
+            return MISSING  # not every text can be sent, and what cannot is an error
         return found
 
 
