@@ -163,6 +163,13 @@ class Batch:
         }
         return dropped
 
+    def has_failed(self, answers: dict[Hashable, Any]) -> bool:
+        """Whether the answer to a key that somebody has asked for is an error."""
+        return any(
+            type(answer) is Failure and cache_key not in self.ahead
+            for cache_key, answer in answers.items()
+        )
+
     def settle(self, answers: dict[Hashable, Any]) -> None:
         """Gives every waiter its answer; `answers` has one for each of `keys`."""
         self.answers = answers

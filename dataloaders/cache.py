@@ -75,6 +75,12 @@ class LoaderCache:
             self.taken.append(cache_key)
         return answer
 
+    def promote(self, batch: Batch, cache_key: Hashable) -> None:
+        """Takes note that somebody asks for a key of a batch that look-ahead may have put there."""
+        if cache_key in batch.ahead:
+            batch.ahead.discard(cache_key)
+            self.taken.append(cache_key)
+
     def keep(self, cache_key: Hashable, answer: Any, source: Hashable) -> bool:  # noqa: ANN401 - any value may be loaded
         """Keeps an answer that follows from another one, unless that was forgotten meanwhile."""
         with self._lock:

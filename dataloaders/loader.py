@@ -12,12 +12,12 @@ import asyncio
 import inspect
 from collections.abc import (
     Callable,
+    Collection,
     Hashable,
     Iterable,
     Iterator,
     Mapping,
     MutableMapping,
-    Sequence,
 )
 from contextlib import suppress
 from contextvars import copy_context
@@ -40,7 +40,6 @@ from .errors import (
     InvalidKeyError,
     KeyNotFoundError,
     NoEventLoopError,
-    RecursiveLoadError,
     ScopeClosedError,
 )
 from .keys import PLAIN_TYPES, typed_key
@@ -185,6 +184,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._announced: dict[Hashable, Any] = {}
         self.ledger = Ledger()
         self.missed_at: set[Site] = set()
+        # Without a cache there is nowhere to keep what nobody has asked for yet, and a cache_map
+        # may forget: what waits beside it would not.
+        self._can_wait = self.cache and self.batch and cache_map is None
         self._mode = checked_mode(f"{self.name}.lookahead", self.lookahead)
         self.allow_lookahead(default_mode())
         self._tick: Tick | None = None
@@ -235,7 +237,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         future: asyncio.Future[V] = create_future()
         if cache_key in batch.keys:
             batch.callers.append((future, cache_key))
-            batch.ahead.discard(cache_key)
+            self._store.promote(batch, cache_key)
         else:
             batch.keys[cache_key] = key
             batch.futures.append(future)
@@ -283,7 +285,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                         batch.keys[cache_key] = key
                         batch.futures.append(None)
                     else:
-                        batch.ahead.discard(cache_key)
+                        self._store.promote(batch, cache_key)
                 if source is not last:
                     group.wait_for(source)
                     last = source
@@ -363,7 +365,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 if answer is not MISSING:
                     known[cache_key] = answer
                     del missing[cache_key]
-        answers = self._turns.fetch(missing) if missing else []
+        announced = self._take_announced() if self._announced and missing else NOTHING
+        answers = self._turns.fetch(missing, announced) if missing else []
         if len(answers) < len(asked):
             known.update(zip(missing, answers, strict=True))
             answers = [known[cache_key] for cache_key in cache_keys]
@@ -442,14 +445,14 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             InvalidKeyError: As `get_many`; then none of them is announced.
         """
         cache_keys, asked = self._cache_keys(keys)
-        if self._mode != OFF and self.cache and self.batch:
+        if self._mode != OFF and self._can_wait:
             values, ahead = self._values, self._store.ahead
             for cache_key, key in zip(cache_keys, asked, strict=True):
                 if values.get(cache_key, MISSING) is MISSING and cache_key not in ahead:
                     self._announced[cache_key] = key
         return self
 
-    def over(self, rows: Iterable[Row], *fields: Field) -> Sequence[Row]:
+    def over(self, rows: Iterable[Row], *fields: Field) -> Collection[Row]:
         """Announces the keys in rows that a loop is about to go over, and returns the rows.
 
         For example::
@@ -458,22 +461,22 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 order["token"] = get_token(order["symbol"], order["exchange"])
 
         Args:
-            rows: Any iterable; one that is no list or tuple is read to its end first.
+            rows: Any iterable; an iterator is read to its end first.
             fields: For each part of the key where it stands in a row: the name of an item or an
                 attribute, a path of them with dots (`"instrument.token"`), or a function of the
                 row. One function alone returns the whole key.
 
         Returns:
-            The rows, as a list or tuple.
+            The rows as they were given; those of an iterator as a list.
 
         Raises:
             ConfigurationError: The fields are none, or in none of the rows.
         """
-        rows = rows if isinstance(rows, list | tuple) else list(rows)
+        rows = rows if isinstance(rows, Collection) else list(rows)
         keys = []
         for key in keys_in(self.name, rows, fields):
             # A row without a proper key: whoever asks for it gets the error, not who announces.
-            with suppress(InvalidKeyError):
+            with suppress(Exception):
                 self._cache_key(key)
                 keys.append(key)
         self.expect(keys)
@@ -545,26 +548,31 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             mode: "on", "explicit" (what is announced only) or "off".
         """
         self._mode = stricter(mode, self._mode)
-        # Without a cache there is nowhere to keep what nobody has asked for yet.
-        self._looks_around = self._mode == ON and self.cache and self.batch
+        self._looks_around = self._mode == ON and self._can_wait
 
     def _look_ahead(self, cache_key: Hashable, key: K) -> dict[Hashable, Any]:
         """Returns what should go along with a key that is to be fetched."""
         if self._store.pending and self.is_under_way(key):
             return {}
-        if self._announced:
-            announced, self._announced = self._announced, {}
-            was_announced = announced.pop(cache_key, MISSING) is not MISSING
-            announced = {
-                each: announced_key
-                for each, announced_key in announced.items()
-                if self._values.get(each, MISSING) is MISSING
-            }
-            self.ledger.expect(announced)
-            if was_announced:
-                return announced
-            return announced | (peers_of(self, key) if self._looks_around else {})
-        return peers_of(self, key)
+        was_announced = self._announced.pop(cache_key, MISSING) is not MISSING
+        found = self._take_announced() if self._announced else {}
+        if self._looks_around and not was_announced:
+            # Whatever there is in the application's variables, this lookup has nothing to do
+            # with it, and so must not fail of it.
+            with suppress(Exception):
+                found |= peers_of(self, key)
+        return found
+
+    def _take_announced(self) -> dict[Hashable, Any]:
+        """Returns announced keys that are still unknown: as many as one batch has room for."""
+        found: dict[Hashable, Any] = {}
+        while self._announced and len(found) + 1 != self._full_at:
+            cache_key = next(iter(self._announced))
+            key = self._announced.pop(cache_key)
+            if self._is_unknown(cache_key):
+                found[cache_key] = key
+        self.ledger.expect(found)
+        return found
 
     def count_used(self) -> None:
         """Has the call sites know which of the keys were of use that they had go along."""
@@ -639,7 +647,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     def may_blame_keys(self, error: Exception) -> bool:
         """Whether a batch may have failed because of keys that look-ahead has added to it."""
-        return not isinstance(error, BatchTimeoutError | AsyncOnlyError | RecursiveLoadError)
+        return not isinstance(error, BatchTimeoutError | AsyncOnlyError)
 
     @property
     def stays_on_thread(self) -> bool:
@@ -682,7 +690,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if cache_key in batch.ahead:
             if asker is not None:
                 return None  # it would have asked for itself, so it must not wait for others
-            batch.ahead.discard(cache_key)
+            self._store.promote(batch, cache_key)
         wait_for_pending(self.name, key, asker, batch)
         return batch
 

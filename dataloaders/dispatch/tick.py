@@ -235,6 +235,8 @@ class Tick:
         try:
             try:
                 answers = await self._answers(batch)
+                if batch.ahead and batch.has_failed(answers) and self._cache.drop_ahead(batch):
+                    answers = await self._answers(batch)
             except Exception as error:
                 # What look-ahead has added must not harm those who asked.
                 if not (loader.may_blame_keys(error) and self._cache.drop_ahead(batch)):

@@ -92,7 +92,7 @@ class Turns:
                     if batch is None:
                         batch = self._collecting()
                         batch.keys[cache_key] = key
-                    batch.ahead.discard(cache_key)
+                    self._cache.promote(batch, cache_key)
                     if not (batches and batches[-1] is batch) and batch not in batches:
                         batches.append(batch)
             for batch in batches:
@@ -175,6 +175,8 @@ class Turns:
         try:
             try:
                 answers = self._answers(batch, context)
+                if batch.ahead and batch.has_failed(answers) and self._cache.drop_ahead(batch):
+                    answers = self._answers(batch, context)
             except Exception as error:
                 # What look-ahead has added must not harm those who asked.
                 if not (loader.may_blame_keys(error) and self._cache.drop_ahead(batch)):

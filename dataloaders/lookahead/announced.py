@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from dataloaders.errors import ConfigurationError
@@ -19,7 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def keys_in(loader: str, rows: Sequence[Any], fields: tuple[Field, ...]) -> list[Any]:
+def keys_in(loader: str, rows: Iterable[Any], fields: tuple[Field, ...]) -> list[Any]:
     """Returns the keys in rows; rows that have none are left out.
 
     Raises:
@@ -63,14 +63,15 @@ def announcing(
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         signature = inspect.signature(function)
-        name = argument or next(iter(signature.parameters), None)
-        if name not in signature.parameters:
+        arguments = [name for name in signature.parameters if name not in {"self", "cls"}]
+        name = argument or next(iter(arguments), None)
+        if name is None or name not in signature.parameters:
             expected = f"the name of an argument of {function.__qualname__}"
             raise ConfigurationError(f"rows of {loader_class.__name__}.expects", expected, name)
 
         def announce(args: Any, kwargs: Any) -> tuple[Any, Any]:  # noqa: ANN401 - as the function is called
             bound = signature.bind(*args, **kwargs)
-            if name in bound.arguments:
+            if bound.arguments.get(name) is not None:
                 rows = loader_class.current().over(bound.arguments[name], *fields)
                 bound.arguments[name] = rows
             return bound.args, bound.kwargs

@@ -104,15 +104,22 @@ def variables_of(frame: FrameType, *, own_thread: bool = True) -> dict[str, Any]
     that the variables held, for as long as it runs. So it is emptied again; and a function that
     may have it in its hands, because its code names `locals` or its kin, is not looked into.
     """
-    if not _PROXIES and not _KEEPING_LOCALS.isdisjoint(frame.f_code.co_names):
+    if not _PROXIES and _may_keep_locals(frame.f_code.co_names):
         return {}
     held = frame.f_locals
     if not is_function(frame):
         return held
     variables = dict(held)
-    if not _PROXIES and own_thread and sys.getrefcount(held) <= _OWN_REFERENCES:
+    watched = sys.gettrace() or sys.getprofile()  # then variables are written back from there
+    if not (_PROXIES or watched) and own_thread and sys.getrefcount(held) <= _OWN_REFERENCES:
         held.clear()
     return variables
+
+
+def _may_keep_locals(names: tuple[str, ...]) -> bool:
+    # pytest writes `locals` into each function with an assert, and keeps nothing of it.
+    kept = _KEEPING_LOCALS.intersection(names)
+    return bool(kept - {"locals"} if "@py_builtins" in names else kept)
 
 
 def global_containers(frame: FrameType) -> dict[str, Any]:

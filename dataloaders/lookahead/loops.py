@@ -35,6 +35,8 @@ def iterated(ids: set[int]) -> Iterator[Any]:
             kind = type(each)
             if kind in _OVER_SEQUENCES:
                 items, last = _items_and_last(each)
+                if type(items) not in {list, tuple}:
+                    continue  # whose own code would run
                 if 0 <= last < len(items) and id(items[last]) in ids:
                     yield items
             elif kind in _OVER_OTHERS:

@@ -24,7 +24,7 @@ from .reading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
 Step: TypeAlias = tuple[str, Any]
 Path: TypeAlias = tuple[Step, ...]
@@ -128,8 +128,16 @@ def fields_of(value: Any) -> Iterable[tuple[Step, Any]]:  # noqa: ANN401 - any v
     return ()
 
 
-def plain_fields(row: Any) -> list[tuple[Path, Any]]:  # noqa: ANN401 - any value may be a row
-    """Returns the plain values in a row, outer ones first, each with its path."""
+def plain_fields(
+    row: Any,  # noqa: ANN401 - any value may be a row
+    without: Container[int] = (),
+) -> list[tuple[Path, Any]]:
+    """Returns the plain values in a row, outer ones first, each with its path.
+
+    Args:
+        row: The row.
+        without: The ids of containers in it that are not gone into.
+    """
     if kind_of(row) == PLAIN:
         return [((), row)]
     found: list[tuple[Path, Any]] = []
@@ -143,7 +151,7 @@ def plain_fields(row: Any) -> list[tuple[Path, Any]]:  # noqa: ANN401 - any valu
                     found.append(((*path, step), inner))
                     if len(found) == MAX_FIELDS:
                         return found
-                elif kind in {RECORD, MAPPING, SEQUENCE}:
+                elif kind in {RECORD, MAPPING, SEQUENCE} and id(inner) not in without:
                     following.append(((*path, step), inner))
         level = following[:MAX_FIELDS]
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from .frames import (
     first_frame_outside,
@@ -44,6 +44,7 @@ class Asker(Protocol):
 
     ledger: Ledger
     missed_at: set[Site]
+    shared: ClassVar[bool]
 
     def ahead_keys(
         self,
@@ -196,7 +197,10 @@ class _Asking:
             for number, frame in readable_frames(stack)
         ]
         elsewhere = Search(self._key, self._parts, others, held=held + handed_over)
-        return self._first(elsewhere, elsewhere.origins())
+        if self._loader.shared:
+            return self._first(elsewhere, elsewhere.origins())
+        # Equal texts may well be another request's; one and the same row is not.
+        return self._first(elsewhere, elsewhere.of_held_rows())
 
     def _first(self, search: Search, origins: Iterable[Origin]) -> dict[Hashable, Any]:
         """Returns the peers by the first origin that has any."""

@@ -151,10 +151,10 @@ def _kind_of_type(cls: type) -> int:
     elif issubclass(cls, _OPAQUE_TYPES):
         kind = OPAQUE
     elif _package_of(cls) == "pandas":
-        kind = {"DataFrame": FRAME, "Series": SEQUENCE}.get(cls.__name__, OPAQUE)
+        kind = {"DataFrame": FRAME, "Series": SEQUENCE}.get(_of_class(cls, "__name__"), OPAQUE)
         if kind == SEQUENCE:
             _row_types[cls] = _items_of_series
-    elif cls.__module__ == "numpy" and cls.__name__ == "ndarray":
+    elif _package_of(cls) == "numpy" and _of_class(cls, "__name__") == "ndarray":
         kind = SEQUENCE
         _row_types[cls] = _items_of_array
     elif _package_of(cls) not in _NO_RECORDS and _attributes_of(cls).readable:
@@ -162,8 +162,12 @@ def _kind_of_type(cls: type) -> int:
     return kind
 
 
+def _of_class(cls: type, name: str) -> Any:  # noqa: ANN401 - an attribute of a class
+    return type.__getattribute__(cls, name)  # past what its metaclass makes of it
+
+
 def _package_of(cls: type) -> str:
-    name = cls.__module__
+    name = _of_class(cls, "__module__")
     return name.partition(".")[0] if type(name) is str else ""
 
 
@@ -179,13 +183,13 @@ class _Attributes:
     def __init__(self, cls: type) -> None:
         self.slots: dict[str, Callable[[Any], Any]] = {}
         self.dictionary: Callable[[Any], dict[str, Any]] | None = None
-        for base in reversed(cls.__mro__):
-            for name, descriptor in base.__dict__.items():
+        for base in reversed(_of_class(cls, "__mro__")):
+            for name, descriptor in _of_class(base, "__dict__").items():
                 if type(descriptor) not in _DESCRIPTORS:
                     continue
                 if name == "__dict__":
                     self.dictionary = descriptor.__get__
-                elif type(descriptor) is _SLOT and base.__module__ != "builtins":
+                elif type(descriptor) is _SLOT and _of_class(base, "__module__") != "builtins":
                     self.slots[name] = descriptor.__get__
 
     @property

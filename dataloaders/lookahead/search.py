@@ -69,7 +69,7 @@ class Container:
             items = items_of(self.value)
             if len(items) >= _MIN_ROWS:
                 yield items, (*self.path, ITEMS)
-        elif self.kind == MAPPING and len(self.value) >= _MIN_ROWS:
+        elif self.kind == MAPPING and dict.__len__(self.value) >= _MIN_ROWS:
             yield values_of(self.value), (*self.path, VALUES)
             yield keys_of(self.value), (*self.path, KEYS)
 
@@ -108,6 +108,7 @@ class Search:
         self._seen = {id(key)}
         self._reached: list[list[Container]] = []
         self._holding: list[Held] = []
+        self._of_loops: set[int] = set()
 
     def _add_variables(self, values: Iterable[Any]) -> None:
         for value in values:
@@ -129,6 +130,7 @@ class Search:
         self._reached.append(containers)
         holding = list(self._holding_a_variable(containers))
         self._holding += holding
+        self._of_loops.update(id(inner.value) for inner, _, _ in holding)
         return holding
 
     def origins(self) -> Iterator[Origin]:
@@ -136,6 +138,12 @@ class Search:
         yield from self.exact()
         yield from self.transformed()
         yield from self.row_by_row()
+
+    def of_held_rows(self) -> Iterator[Origin]:
+        """Yields origins in containers that have one of the held objects as an item."""
+        while (holding := self._next_layer()) is not None:
+            yield from self._among_rows(holding, transformed=False)
+        yield from self._among_rows(self._holding, transformed=True)
 
     def exact(self) -> Iterator[Origin]:
         """Yields origins where the key's first part stands in the rows as it is."""
@@ -198,7 +206,8 @@ class Search:
         self, container: Container, path: Path, row: object, *, transformed: bool
     ) -> Origin | None:
         """Returns the origin, if a row of a container has the key's first part."""
-        fields = plain_fields(row)
+        # The rows of an inner loop are no fields of an outer loop's row.
+        fields = plain_fields(row, self._of_loops)
         self._left -= len(fields)
         first = _source(fields, self._parts[0], transformed=transformed)
         if first is None:

@@ -115,7 +115,12 @@ class Definition:
             return False
         if not all(type(column.type) in _COMPARABLE for column in self.key[1:]):
             return False
-        leading = [next(iter(index.columns), None) for index in self.table.indexes]
+        # Neither an index of an expression will do nor one of some of the rows.
+        leading: list[Any] = [
+            index.expressions[0]
+            for index in self.table.indexes
+            if not any("where" in option for option in index.dialect_kwargs)
+        ]
         leading += [
             next(iter(constraint.columns), None)
             for constraint in self.table.constraints

@@ -52,6 +52,11 @@ class _Unknown(PrefixAnswer):
 UNKNOWN: Final = _Unknown(())
 
 
+def _letters(text: str) -> str:
+    """Returns what the most forgiving collations compare: neither case nor punctuation."""
+    return "".join(filter(str.isalnum, text)).lower()
+
+
 def _may_be_equal(one: Any, other: Any) -> bool:  # noqa: ANN401 - key parts of any type
     """Whether a database may take two key parts for the same although Python does not."""
     if one is None or other is None:
@@ -59,5 +64,5 @@ def _may_be_equal(one: Any, other: Any) -> bool:  # noqa: ANN401 - key parts of 
     if type(one) is not str or type(other) is not str:
         return type(one) is not type(other) or bool(one == other)
     if one.isascii() and other.isascii() and one.isprintable() and other.isprintable():
-        return one.rstrip().lower() == other.rstrip().lower()
+        return _letters(one) == _letters(other)
     return True

@@ -22,12 +22,12 @@ from sqlalchemy import (
     types,
 )
 
-from .plan import MAX_ROWS, Plan, PrefixPlan
+from .plan import MAX_ROWS, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sqlalchemy import ColumnElement, Dialect, TableValuedAlias
+    from sqlalchemy import ColumnElement, Dialect, Select, TableValuedAlias
 
     from .definition import Definition
     from .plan import Execute, Keys, Row
@@ -78,8 +78,7 @@ class SQLitePlan(Plan):
 
     @cached_property
     def _by_prefix(self) -> Plan:
-        plan = _SQLitePrefixPlan if len(self.definition.lead) == 1 else PrefixPlan
-        return plan(self._prefix_definition, self.dialect, self._schemas)
+        return _SQLitePrefixPlan(self._prefix_definition, self.dialect, self._schemas)
 
     def _bound(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(
@@ -113,19 +112,25 @@ class SQLitePlan(Plan):
 class _SQLitePrefixPlan(SQLitePlan):
     """Asks SQLite for the first rows of each prefix.
 
-    No plain join has a limit for each key. So the rows are found by their primary keys, of which
-    a subquery over the index returns so many and no more.
+    No plain join has a limit for each key. So the rows are found by their row ids, of which a
+    subquery over the index returns so many and no more.
     """
 
     def _matching(self, keys: TableValuedAlias, *, with_nulls: bool) -> ColumnElement[bool]:
-        (column,), (identity,) = self.definition.key, self.definition.lead
-        limited = self.definition.table.alias("limited").columns
-        found = select(limited[identity.key or ""]).where(
-            _equal(limited[column.key or ""], keys, 0, with_nulls=with_nulls)
+        (column,) = self.definition.key
+        table = self.definition.table
+        limited = table.alias("limited")
+        # The rowid, because a primary key need not be unique, or there, in the table as it is.
+        found: Select[Any] = (
+            select(literal_column("limited.rowid"))
+            .where(_equal(limited.columns[column.key or ""], keys, 0, with_nulls=with_nulls))
+            .select_from(limited)
         )
         # As text: SQLAlchemy's own limit brings two parameters along.
         limit = text(f"LIMIT {MAX_ROWS + 1}")
-        return identity.in_(found.suffix_with(limit).correlate(keys))
+        name = self.dialect.identifier_preparer.format_table(table)
+        rowid: ColumnElement[int] = literal_column(f"{name}.rowid")
+        return rowid.in_(found.suffix_with(limit).correlate(keys))
 
 
 def _equal(

@@ -230,6 +230,9 @@ class TableLoader(DataLoader[Any, R | None]):
         site: Site,
     ) -> dict[Hashable, Any]:
         """Returns the keys of sibling rows, or prefixes of them, that are not known yet."""
+        if None in self._definition.cast_types and not isinstance(self.bind, Engine):
+            # What is not cast, the database may refuse, and end the transaction of the session.
+            return {}
         if not (self.asks_by_prefix and self.cache) or site.is_exact:
             return super().ahead_keys(key, siblings, site)
         own = self._cast(key)
@@ -243,8 +246,9 @@ class TableLoader(DataLoader[Any, R | None]):
                     break
         if not as_read or as_read.keys() == {own[:1]}:
             return {}
-        as_read[own[:1]] = own[1:]
+        as_read.pop(own[:1], None)
         self.ledger.expect_prefixes(as_read, site)
+        as_read[own[:1]] = own[1:]
         found = {prefix: prefix for prefix in as_read}
         whole = [prefix + rest for prefix, rest in as_read.items()]
         if self._definition.are_cast(whole):

@@ -948,7 +948,7 @@ def _from_json(rows: list[Any]) -> Payload:
     return json.loads(text, object_hook=lambda held: SimpleNamespace(**held))
 
 
-@shape(payload=_from_json, xfail={"dict": DICTIONARY})
+@shape(payload=_from_json)
 def key_in_an_object_of_json(api: Api, orders: Payload) -> Answer:
     found = []
     for order in orders:
@@ -1087,7 +1087,6 @@ def blank_key_first(api: Api, rows: Payload) -> Answer:
 
 @shape(
     payload=lambda rows: [{"id": i, "legs": rows[i : i + 5]} for i in range(0, NUMBER, 5)],
-    xfail={"dict": BY_POSITION},
 )
 def legs_of_baskets(api: Api, baskets: Payload) -> Answer:
     found = []
@@ -1106,7 +1105,6 @@ class Basket:
 @shape(
     *OBJECTS,
     payload=lambda rows: [Basket(f"basket {i}", rows[i : i + 5]) for i in range(0, NUMBER, 5)],
-    xfail=dict.fromkeys((kind for kind in OBJECTS if kind != "namespace"), BY_POSITION),
 )
 def legs_of_basket_objects(api: Api, baskets: Payload) -> Answer:
     found = []
@@ -1319,7 +1317,6 @@ class Noticing:
         raise AttributeError(name)
 
 
-@pytest.mark.xfail(strict=True, reason="reading a frame adds to the dictionary that locals() gave")
 def test_a_functions_own_locals_stay_as_they_are(
     sqlite_contract: SqliteContract, master: SymbolMaster
 ) -> None:
@@ -1330,7 +1327,6 @@ def test_a_functions_own_locals_stay_as_they_are(
     assert outcome() == expected()
 
 
-@pytest.mark.xfail(strict=True, reason="the siblings' own __str__ runs, and its error is raised")
 def test_no_code_of_other_rows_fails_a_lookup(
     sqlite_contract: SqliteContract, master: SymbolMaster
 ) -> None:
@@ -1342,7 +1338,6 @@ def test_no_code_of_other_rows_fails_a_lookup(
         assert len(_only_texts(symbols, hidden())) == NUMBER - 1
 
 
-@pytest.mark.xfail(strict=True, reason="casting siblings asks them for an attribute `item`")
 def test_no_code_of_other_rows_runs(sqlite_contract: SqliteContract, master: SymbolMaster) -> None:
     noticing = Noticing()
     rows = _rows_of(sqlite_contract)
@@ -1354,7 +1349,6 @@ def test_no_code_of_other_rows_runs(sqlite_contract: SqliteContract, master: Sym
     assert noticing.asked == []
 
 
-@pytest.mark.xfail(strict=True, reason="an exchange that no statement can carry has no row")
 def test_a_lookup_that_cannot_be_sent_fails_after_others_too(master: SymbolMaster) -> None:
     rows = [
         {"symbol": "RELIANCE", "exchange": "NSE"},
