@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ class SqliteContract:
             self.engine, "before_cursor_execute", lambda *args: self.statements.append(args[2])
         )
         self.plain = sqlite3.connect(path, check_same_thread=False)
+        self.turn = threading.Lock()
 
     def close(self) -> None:
         self.plain.close()
@@ -41,12 +43,13 @@ class SqliteContract:
 
     def find(self, column: str, part: object, exchange: object) -> Symbol | None:
         """One plain query for one lookup."""
-        cursor = self.plain.cursor()
-        cursor.row_factory = sqlite3.Row
-        found: Any = cursor.execute(
-            f"SELECT * FROM symtoken WHERE {column} IS ? AND exchange IS ? ORDER BY id LIMIT 1",  # noqa: S608 - of constants
-            (part, exchange),
-        ).fetchone()
+        with self.turn:  # threads of a pool ask as well, and a connection serves one at a time
+            cursor = self.plain.cursor()
+            cursor.row_factory = sqlite3.Row
+            found: Any = cursor.execute(
+                f"SELECT * FROM symtoken WHERE {column} IS ? AND exchange IS ? ORDER BY id LIMIT 1",  # noqa: S608 - of constants
+                (part, exchange),
+            ).fetchone()
         return None if found is None else Symbol(**dict(found))
 
 
