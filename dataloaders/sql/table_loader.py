@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy import Row as QueryRow
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, scoped_session
@@ -16,6 +18,7 @@ from dataloaders.errors import ConfigurationError
 from dataloaders.loader import NO_TYPES, DataLoader
 from dataloaders.lookahead.modes import ON
 from dataloaders.lookahead.peers import MAX_PEERS
+from dataloaders.lookahead.reading import read_as_sequence
 
 from .database import execute_on, executor_on, explain, is_async_engine
 from .definition import Definition, define
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from .plan import Execute, Keys, Row
 
 R = TypeVar("R")
+
+# Look-ahead finds keys in the rows of other queries, too; its room knows nothing of SQLAlchemy.
+read_as_sequence(QueryRow, attrgetter("_data"))
 
 _NOT_THE_KEYS = (InterfaceError, OperationalError, PoolTimeoutError)
 _SYNC_BINDS = (Engine, Session, scoped_session)
