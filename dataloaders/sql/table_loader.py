@@ -227,7 +227,9 @@ class TableLoader(DataLoader[Any, R | None]):
     @property
     def asks_by_prefix(self) -> bool:
         """Whether look-ahead asks for rows by the first part of the key alone."""
-        return self._definition.is_selective
+        # A batch function of the application's own expects keys, and not parts of them.
+        own = type(self).batch_load is TableLoader.batch_load
+        return own and self._definition.is_selective
 
     def ahead_keys(
         self,
