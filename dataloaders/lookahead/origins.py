@@ -9,10 +9,18 @@ from dataloaders.batch import MISSING
 
 from .paths import Path, expand, read_all
 from .reading import PLAIN_TYPES
-from .transforms import IDENTITY, Transform, apply
+from .transforms import IDENTITY, Transform, apply, text_of_any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+
+MAX_TRANSFORMS: Final = 8
+"""Transformations of one field that are remembered for one place."""
+
+
+MAX_ROWS_AT_HAND: Final = 4
+"""Rows of one container that are variables, at most: a loop is at one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,31 @@ class Source:
         return [[apply(each, field) for field in fields] for each in self.transforms]
 
 
+@dataclass(frozen=True, slots=True)
+class Template:
+    """How a part of the key is put together of several fields of a row.
+
+    Attributes:
+        pieces: In their order: a text, or the path of a field.
+    """
+
+    pieces: tuple[str | Path, ...]
+
+    def values(self, rows: Sequence[Any]) -> list[list[Any]]:
+        """Returns, in a list, what it makes of each row."""
+        columns = [
+            [piece] * len(rows)
+            if isinstance(piece, str)
+            else map(text_of_any, read_all(rows, piece))
+            for piece in self.pieces
+        ]
+        return [[_joined(texts) for texts in zip(*columns, strict=True)]]
+
+
+def _joined(texts: tuple[str | None, ...]) -> Any:  # noqa: ANN401 - a text, or MISSING
+    return MISSING if None in texts else "".join(map(str, texts))
+
+
 AS_IT_IS: Final = Source((), (IDENTITY,))
 
 
@@ -55,13 +88,43 @@ class Origin:
 
     root: Root
     rows: Path
-    sources: tuple[Source | None, ...]
+    sources: tuple[Source | Template | None, ...]
 
-    def with_transforms(self, transforms: tuple[Transform, ...]) -> Origin:
+    def with_transforms(self, transforms: tuple[Transform, ...]) -> Origin | None:
         """Returns the same origin with other transformations for the first part of the key."""
         first, *rest = self.sources
-        assert first is not None  # noqa: S101 - no origin is without
+        if not isinstance(first, Source):
+            return None
         return replace(self, sources=(replace(first, transforms=transforms), *rest))
+
+    def with_more(self, transforms: Iterable[Transform]) -> Origin | None:
+        """Returns the same origin with more transformations, if any of them is new to it."""
+        first = self.sources[0]
+        known = first.transforms if isinstance(first, Source) else ()
+        more = tuple(transform for transform in transforms if transform not in known)
+        return self.with_transforms((known + more)[-MAX_TRANSFORMS:]) if more else None
+
+    def merged_with(self, other: Origin) -> Origin | None:
+        """Returns one origin for two that differ in the transformations of the first part only."""
+        first, second = self.sources[0], other.sources[0]
+        if not (isinstance(first, Source) and isinstance(second, Source)):
+            return None
+        if (self.root, self.rows, first.path) != (other.root, other.rows, second.path):
+            return None
+        return self.with_more(second.transforms)
+
+    def first_fields(self, value: Any, ids: set[int]) -> list[Any]:  # noqa: ANN401 - what the root stands for
+        """Returns what the first part is made of, in those rows that are variables.
+
+        Args:
+            value: What the root stands for here and now.
+            ids: The ids of what the variables hold.
+        """
+        first = self.sources[0]
+        if not isinstance(first, Source):
+            return []
+        rows = [row for row in expand(value, self.rows) if id(row) in ids]
+        return read_all(rows[:MAX_ROWS_AT_HAND], first.path)
 
     def siblings(self, value: Any, parts: tuple[Any, ...]) -> list[tuple[Any, ...]]:  # noqa: ANN401 - what the root stands for
         """Returns the parts of every row's key, MISSING where they are not known.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from .frames import (
@@ -24,7 +24,7 @@ from .threads import other_stacks
 from .transforms import IDENTITY, equal, fitting, may_become
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Iterator
     from types import FrameType
 
     from .ledger import Ledger
@@ -68,11 +68,12 @@ def peers_of(loader: Asker, key: Any) -> dict[Hashable, Any]:  # noqa: ANN401 - 
         return {}
     parts = tuple(key) if isinstance(key, tuple) else (key,)
     asking = _Asking(loader, key, parts, site, start)
-    found = asking.by_learned_origins() or asking.by_what_went_wrong()
+    found = asking.by_learned_origins() or asking.by_learned_fields()
     # Of what is None or empty there may be any number, in any variable.
     if not found and not _is_weak(parts[0]):
         # A single lookup misses once, and is not worth more than a glance.
-        found = asking.by_search(thoroughly=site in loader.missed_at)
+        thoroughly = site in loader.missed_at
+        found = asking.by_search(thoroughly=thoroughly) or asking.by_what_went_wrong()
         # Another thread may have found the same ones in the meantime, and this key among them.
         if not found and not loader.is_under_way(key):
             site.failed()
@@ -106,6 +107,23 @@ class _Asking:
                     found |= self._loader.ahead_keys(self._key, siblings, self._site)
         return found
 
+    def by_learned_fields(self) -> dict[Hashable, Any]:
+        """Returns peers by a field that was right, if something else is made of it this time."""
+        part = self._parts[0]
+        ids = self._ids() if self._site.origins else set()
+        for origin in self._site.origins:
+            for value in self._values_at(origin.root):
+                for field in origin.first_fields(value, ids):
+                    if not may_become(field, part):
+                        continue
+                    better = origin.with_more(fitting(field, part))
+                    siblings = better.siblings(value, self._parts) if better else []
+                    found = self._loader.ahead_keys(self._key, siblings, self._site)
+                    if found and better is not None:
+                        self._site.corrected(origin, better)
+                        return found
+        return {}
+
     def by_what_went_wrong(self) -> dict[Hashable, Any]:
         """Returns peers by an origin that was right but for what the loop makes of its rows.
 
@@ -122,6 +140,8 @@ class _Asking:
                 continue
             for origin in self._site.origins:
                 corrected = origin.with_transforms((IDENTITY, *transforms))
+                if corrected is None:
+                    continue
                 for value in self._values_at(origin.root):
                     siblings = corrected.siblings(value, self._parts)
                     found = self._loader.ahead_keys(self._key, siblings, self._site)
@@ -144,41 +164,21 @@ class _Asking:
                 for height, frame in islice(frames, GLANCE)
                 if height == 0 or is_function(frame)
             )
-        search = Search(self._key, self._parts, map(_variables_in, frames))
-        found = self._first(search, search.exact())
-        if not thoroughly:
-            return found or self._first(search, search.transformed())
-        return found or self._in_a_loop(search) or self._in_other_threads(search)
+            search = Search(self._key, self._parts, map(_variables_in, frames))
+            likely = chain(search.exact(), search.transformed(), search.composed())
+            return self._first(search, likely)
+        search = Search(self._key, self._parts, self._layers())
+        return self._first(search, search.origins()) or self._in_other_threads(search)
 
-    def _in_a_loop(self, search: Search) -> dict[Hashable, Any]:
-        """Returns what a search at greater length leads to, for it is worth it."""
-        hidden = Search(
-            self._key,
-            self._parts,
-            [[(Root("loop", number), value)] for number, value in enumerate(iterated(search.ids))],
-            held=search.variables,
-        )
-        named = Search(
-            self._key,
-            self._parts,
-            [
-                [
-                    (Root("global", height, name), value)
-                    for name, value in global_containers(frame).items()
-                ]
-                for height, frame in readable_frames(self._start)
-            ],
-            held=search.variables,
-        )
-        return (
-            self._first(hidden, hidden.exact())
-            or self._first(named, named.exact())
-            or self._first(search, search.transformed())
-            or self._first(hidden, hidden.transformed())
-            or self._first(named, named.transformed())
-            or self._first(search, search.row_by_row())
-            or self._first(hidden, hidden.row_by_row())
-        )
+    def _layers(self) -> Iterator[list[tuple[Root, Any]]]:
+        """Yields all that a search may start from: variables, what loops go over, globals."""
+        yield from map(_variables_in, readable_frames(self._start))
+        yield [(Root("loop", number), each) for number, each in enumerate(iterated(self._ids()))]
+        for height, frame in readable_frames(self._start):
+            yield [
+                (Root("global", height, name), value)
+                for name, value in global_containers(frame).items()
+            ]
 
     def _in_other_threads(self, search: Search) -> dict[Hashable, Any]:
         """Returns what is beside a row that another thread has handed over to this one."""

@@ -10,16 +10,17 @@ be found in this way (a copied row, a loop over an index) is looked for row by r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from .origins import AS_IT_IS, Origin, Root, Source
+from .origins import AS_IT_IS, Origin, Root, Source, Template
 from .paths import BEHIND, ITEMS, KEYS, VALUES, Path, fields_of, plain_fields
 from .reading import (
     INDIRECT,
     MAPPING,
     OPAQUE,
     PLAIN,
+    RECORD,
     SEQUENCE,
     behind,
     items_of,
@@ -27,10 +28,10 @@ from .reading import (
     kind_of,
     values_of,
 )
-from .transforms import IDENTITY, equal, fitting, may_become, text_of
+from .transforms import IDENTITY, equal, fitting, may_become, surrounding, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 MAX_CONTAINERS: Final = 80
 """Containers of one frame that a search goes through."""
@@ -50,8 +51,13 @@ MAX_NUMBERS: Final = 300
 MAX_NESTING: Final = 3
 """Loops around each other that are seen through."""
 
+_AROUND: Final = 1  # frames further up in which a loop around is looked for
+
 _MIN_ROWS: Final = 2
+_MIN_DIGITS: Final = 4  # fewer are in any longer number
 _FEW: Final = 16
+_MIN_PIECE: Final = 2  # characters of a field that is part of a composed key
+_MIN_PIECES: Final = 2
 
 
 @dataclass(slots=True)
@@ -106,6 +112,7 @@ class Search:
         self._to_come = iter(layers)
         self._layers: list[list[tuple[Root, Any]]] = []
         self._seen = {id(key)}
+        self._routes: dict[int, list[Container]] = {}
         self._reached: list[list[Container]] = []
         self._holding: list[Held] = []
         self._of_loops: set[int] = set()
@@ -115,7 +122,7 @@ class Search:
             self.variables.append(value)
             if kind_of(value) > OPAQUE or (type(value) in {str, bytes} and len(value) > 1):
                 self.ids.add(id(value))
-            elif type(value) is int:
+            elif type(value) in {int, float}:
                 self._numbers.append(value)
         self.ids.discard(self._key)
 
@@ -131,12 +138,26 @@ class Search:
         holding = list(self._holding_a_variable(containers))
         self._holding += holding
         self._of_loops.update(id(inner.value) for inner, _, _ in holding)
+        self._of_loops.update(
+            id(inner.value) for inner in containers if self._is_looped_over(inner.value)
+        )
         return holding
+
+    def _is_looped_over(self, value: object) -> bool:
+        """Whether a value is a list of texts one of which is a variable."""
+        return (
+            type(value) is list
+            and len(value) >= _MIN_ROWS
+            and type(value[0]) is str
+            and not self.ids.isdisjoint(map(id, value[:MAX_ITEMS]))
+            and self._is_column(value)
+        )
 
     def origins(self) -> Iterator[Origin]:
         """Yields all origins that are found, the likeliest first."""
         yield from self.exact()
         yield from self.transformed()
+        yield from self.composed()
         yield from self.row_by_row()
 
     def of_held_rows(self) -> Iterator[Origin]:
@@ -150,13 +171,26 @@ class Search:
         while (holding := self._next_layer()) is not None:
             yield from self._among_rows(holding, transformed=False)
         for containers in self._reached:
-            yield from self._among_plain_values(containers, transformed=False)
+            yield from self._among_plain_values(containers, self._one_of)
 
     def transformed(self) -> Iterator[Origin]:
         """Yields origins where it was made of something in the row that is a variable."""
         yield from self._among_rows(self._holding, transformed=True)
         for containers in self._reached:
-            yield from self._among_plain_values(containers, transformed=True)
+            yield from self._among_plain_values(containers, self._made_of_one)
+
+    def composed(self) -> Iterator[Origin]:
+        """Yields origins where the key was put together: of a row's fields, around a number."""
+        if type(self._parts[0]) is not str:
+            return
+        for container, path, row in self._holding:
+            template = _template(plain_fields(row, self._of_loops), self._parts[0])
+            if template is not None:
+                unknown = (None,) * (len(self._parts) - 1)
+                origin = Origin(container.root, path, (template, *unknown))
+                yield self._from_outermost(origin, container)
+        for containers in self._reached:
+            yield from self._among_plain_values(containers, self._put_around_one)
 
     def row_by_row(self) -> Iterator[Origin]:
         """Yields origins in containers none of whose rows is a variable."""
@@ -178,6 +212,8 @@ class Search:
             following: list[Container] = []
             for container in level:
                 if id(container.value) in self._seen:
+                    # Another way to it, which may lead through the row of an outer loop.
+                    self._routes.setdefault(id(container.value), []).append(container)
                     continue
                 self._seen.add(id(container.value))
                 count += 1
@@ -198,6 +234,8 @@ class Search:
 
     def _among_rows(self, holding: list[Held], *, transformed: bool) -> Iterator[Origin]:
         for container, path, row in holding:
+            if id(row) in self._of_loops or _is_list_of_rows(row):
+                continue  # an outer loop's
             origin = self._origin(container, path, row, transformed=transformed)
             if origin is not None:
                 yield self._from_outermost(origin, container)
@@ -219,7 +257,7 @@ class Search:
         return Origin(container.root, path, (first, *rest))
 
     def _among_plain_values(
-        self, containers: list[Container], *, transformed: bool
+        self, containers: list[Container], source_in: Callable[[Sequence[Any]], Source | None]
     ) -> Iterator[Origin]:
         """Yields origins where the rows are the parts themselves: a list of symbols."""
         if kind_of(self._parts[0]) != PLAIN:
@@ -227,14 +265,15 @@ class Search:
         unknown = (None,) * (len(self._parts) - 1)
         rows = {id(row) for _, _, row in self._holding}
         for container in containers:
-            if id(container.value) in rows:
+            if id(container.value) in rows and id(container.value) not in self._of_loops:
                 continue
             for items, path in container.row_lists():
                 if kind_of(items[0]) != PLAIN or not self._is_column(items):
                     continue
-                source = self._made_of_one(items) if transformed else self._one_of(items)
+                source = source_in(items)
                 if source is not None:
-                    yield Origin(container.root, path, (source, *unknown))
+                    origin = Origin(container.root, path, (source, *unknown))
+                    yield self._from_outermost(origin, container)
 
     def _is_column(self, items: Sequence[Any]) -> bool:
         """Whether plain values are of one kind, and not a row's: one with the other parts."""
@@ -264,6 +303,16 @@ class Search:
                     return Source((), tuple(fitting(item, part)))
         return None
 
+    def _put_around_one(self, items: Sequence[Any]) -> Source | None:
+        """Returns how texts were put around the number or text that a loop is at."""
+        at_hand = self._texts_at_hand(items)
+        if type(items[0]) in {int, float}:
+            at_hand = [item for item in items[:MAX_NUMBERS] if item in self._numbers]
+        for item in at_hand:
+            if (transform := surrounding(item, self._parts[0])) is not None:
+                return Source((), (transform,))
+        return None
+
     def _texts_at_hand(self, items: Sequence[Any]) -> list[Any]:
         """Returns the texts among items that are variables, too."""
         if type(items[0]) not in {str, bytes} or self.ids.isdisjoint(map(id, items[:MAX_ITEMS])):
@@ -271,49 +320,77 @@ class Search:
         return [item for item in items[:MAX_ITEMS] if id(item) in self.ids]
 
     def _in_any_row(self, container: Container) -> Origin | None:
-        part = self._parts[0]
         for items, path in container.row_lists():
-            if kind_of(items[0]) in {PLAIN, OPAQUE}:
+            if kind_of(items[0]) in {PLAIN, OPAQUE} or _is_list_of_rows(items[0]):
                 continue
-            at_index = [items[index] for index in self._numbers[:_FEW] if 0 <= index < len(items)]
-            for row in chain(at_index, islice(items, _FEW)):
+            at_index = [
+                items[index]
+                for index in self._numbers[:_FEW]
+                if type(index) is int and 0 <= index < len(items)
+            ]
+            for number, row in enumerate(chain(at_index, items)):
                 if self._left <= 0:
                     return None
                 if kind_of(row) in {PLAIN, OPAQUE}:
                     continue
                 origin = self._origin(container, path, row, transformed=False)
-                if origin is None and type(part) is str:
-                    fields = [field for _, field in plain_fields(row)]
-                    if any(type(field) is str and part in field for field in fields):
-                        origin = self._origin(container, path, row, transformed=True)
+                if origin is None and number < _FEW and self._may_be_made_of(row):
+                    origin = self._origin(container, path, row, transformed=True)
                 if origin is not None:
                     return self._from_outermost(origin, container)
         return None
 
+    def _may_be_made_of(self, row: object) -> bool:
+        """Whether the key's first part is so plainly in a row's field that it is no accident."""
+        text = text_of(self._parts[0])
+        if not text:
+            return False
+        within = type(self._parts[0]) is str or len(text) >= _MIN_DIGITS
+        return any(
+            (within and type(field) is str and text in field) or text_of(field) == text
+            for _, field in plain_fields(row)
+        )
+
     def _from_outermost(self, origin: Origin, container: Container) -> Origin:
-        """Follows nested loops outwards: the rows' holder may be one row of an outer loop."""
-        self._next_layer()  # which may be the outer loop's
+        """Follows nested loops outwards: the rows' holder may be part of an outer loop's row."""
+        walked = 0
         for _ in range(MAX_NESTING):
-            start = self.value_of(container.root)
-            outer = next(
-                (
-                    (other, path)
-                    for other, path, row in self._holding
-                    if row is start and other.root != container.root
-                ),
-                None,
-            )
+            while (outer := self._around(container)) is None and walked < _AROUND:
+                layer = self._next_layer()
+                if layer is None:
+                    break
+                # Before Python 3.12 each `for` of a comprehension may have a frame of its own.
+                walked += not any(root.name == ".0" for root, _ in self._layers[-1])
             if outer is None:
                 break
+            inside = origin.rows[len(container.path) :]
             container, path = outer
-            origin = Origin(container.root, path + origin.rows, origin.sources)
+            origin = Origin(container.root, path + inside, origin.sources)
         return origin
+
+    def _around(self, container: Container) -> tuple[Container, Path] | None:
+        """Returns what holds a row that a container is part of, and the path through all rows."""
+        for route in (container, *self._routes.get(id(container.value), ())):
+            start = self.value_of(route.root)
+            for other, path, row in self._holding:
+                if row is start and other.value is not container.value:
+                    return other, path + route.path
+        for other in chain.from_iterable(self._reached):
+            for items, path in other.row_lists():
+                holds_containers = kind_of(items[0]) in {SEQUENCE, MAPPING}
+                if holds_containers and any(item is container.value for item in items[:MAX_ITEMS]):
+                    return other, path
+        return None
 
     def value_of(self, wanted: Root) -> Any:  # noqa: ANN401 - a variable holds anything
         """Returns what a root stands for in this search."""
         return next(
             (value for layer in self._layers for root, value in layer if root == wanted), self
         )
+
+
+def _is_list_of_rows(row: object) -> bool:
+    return type(row) is list and bool(row) and kind_of(row[0]) in {RECORD, MAPPING, SEQUENCE}
 
 
 def _inside(container: Container) -> Iterator[Container]:
@@ -357,3 +434,26 @@ def _source(
             if transforms:
                 return Source(path, tuple(transforms))
     return None
+
+
+def _template(fields: list[tuple[Path, Any]], part: str) -> Template | None:
+    """Returns how a text was put together of several of a row's fields, if most of it was."""
+    texts = [
+        (text, path)
+        for path, field in fields
+        if (text := text_of(field)) is not None and len(text) >= _MIN_PIECE and text in part
+    ]
+    texts.sort(key=lambda piece: -len(piece[0]))
+    pieces: list[str | Path] = [part]
+    covered = used = 0
+    for text, path in texts:
+        for index, piece in enumerate(pieces):
+            if isinstance(piece, str) and text in piece:
+                before, _, after = piece.partition(text)
+                pieces[index : index + 1] = [each for each in (before, path, after) if each]
+                covered += len(text)
+                used += 1
+                break
+    if used < _MIN_PIECES or covered * 2 < len(part):
+        return None
+    return Template(tuple(pieces))

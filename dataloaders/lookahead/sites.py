@@ -72,8 +72,14 @@ class Site:
         if origin.root.kind == "loop":
             origin = replace(origin, root=Root("loop"))
         # The stacks of other threads are never the same.
-        if origin.root.kind != "thread" and origin not in self.origins:
-            self.origins = (*self.origins[-(MAX_ORIGINS - 1) :], origin)
+        if origin.root.kind == "thread" or origin in self.origins:
+            return
+        for known in self.origins:
+            merged = known.merged_with(origin)
+            if merged is not None:
+                self.corrected(known, merged)
+                return
+        self.origins = (*self.origins[-(MAX_ORIGINS - 1) :], origin)
 
     def corrected(self, origin: Origin, better: Origin) -> None:
         """Takes note that of an origin another one holds."""

@@ -24,6 +24,8 @@ MAX_FITTING: Final = 4
 
 _MIN_TEXT: Final = 2  # a shorter piece is in almost any text
 _MAX_TEXT: Final = 200
+_MAX_SUFFIX: Final = 8  # a longer one is a row's own
+_SHIFTS: Final = (8, 16)  # bits: the last 8 of Kite's instrument tokens are the segment
 _NUMBERS: Final = frozenset({int, float})
 _DIGITS = re.compile(r"[0-9]+")
 _SEPARATOR = re.compile(r"[^A-Za-z0-9]+")
@@ -43,6 +45,11 @@ def text_of(value: Any) -> str | None:  # noqa: ANN401 - a plain value
     if kind in PLAIN_TYPES and kind is not type(None):
         return str(value)
     return None
+
+
+def text_of_any(value: Any) -> str | None:  # noqa: ANN401 - whatever is in a row
+    """Returns the text of a plain value, and None for any other."""
+    return None if value is MISSING else text_of(value)
 
 
 def equal(field: Any, part: Any) -> bool:  # noqa: ANN401 - any value may be in a row
@@ -65,6 +72,10 @@ def fitting(field: Any, part: Any) -> list[Transform]:  # noqa: ANN401 - any val
     ends_as_number = type(part) is int
     if source == target:
         return [("number",) if ends_as_number else ("text",)]
+    if type(field) is int and target.isdecimal():
+        shifts = [("shift", bits) for bits in _SHIFTS if field >> bits == int(target)]
+        if shifts:
+            return [("chain", shift, ("number",)) for shift in shifts] if ends_as_number else shifts
     found = [
         transform
         for transform in _candidates(source, target)
@@ -72,6 +83,15 @@ def fitting(field: Any, part: Any) -> list[Transform]:  # noqa: ANN401 - any val
     ]
     found = list(dict.fromkeys(found))[:MAX_FITTING]
     return [("chain", transform, ("number",)) for transform in found] if ends_as_number else found
+
+
+def surrounding(field: Any, part: Any) -> Transform | None:  # noqa: ANN401 - any value may be in a row
+    """Returns what puts texts around a field to make a key's part, if the field is in it."""
+    source = text_of(field)
+    if type(part) is not str or source is None or len(source) < _MIN_TEXT or source not in part:
+        return None
+    before, _, after = part.partition(source)
+    return ("around", before, after)
 
 
 def may_become(field: object, part: object) -> bool:
@@ -93,11 +113,13 @@ def apply(transform: Transform, field: Any) -> Any:  # noqa: ANN401 - any value 
             field = apply(each, field)
         return field
     if name == "number":
-        text = text_of(field) if field is not MISSING else None
+        text = text_of_any(field)
         return int(text) if text is not None and text.isdecimal() else MISSING
-    text = text_of(field) if field is not MISSING else None
+    text = text_of_any(field)
     if text is None:
         return MISSING
+    if name == "shift":
+        return str(int(text) >> transform[1]) if text.isdecimal() else MISSING
     return _TRANSFORMS[name](text, *transform[1:])
 
 
@@ -151,21 +173,25 @@ def _cuts(source: str, target: str) -> Iterable[Transform]:
 
 def _heads(before: str) -> Iterable[Transform]:
     separator = before[-1]
-    if not separator.isalnum():
-        if before.count(separator) == 1:
-            yield ("after", separator)
-        yield ("after_last", separator)
-    yield ("without_prefix", before)
-    yield ("from", len(before))
+    if separator.isalnum():
+        yield ("without_prefix", before)
+        yield ("from", len(before))
+        return
+    if before.count(separator) == 1:
+        yield ("after", separator)
+    yield ("after_last", separator)
 
 
 def _tails(after: str) -> Iterable[Transform]:
     separator = after[0]
-    if not separator.isalnum():
-        yield ("before_last", separator)
-        yield ("before", separator)
-    yield ("without_suffix", after)
-    yield ("until", -len(after))
+    if separator.isalnum():
+        yield ("without_suffix", after)
+        yield ("until", -len(after))
+        return
+    yield ("before_last", separator)
+    if len(after) <= _MAX_SUFFIX:
+        yield ("without_suffix", after)
+    yield ("before", separator)
 
 
 def _replacements(source: str, target: str) -> Iterable[Transform]:

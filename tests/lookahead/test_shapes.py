@@ -238,7 +238,6 @@ class Shape:
 
 SHAPES: list[Shape] = []
 
-BY_POSITION = "an inner list is taken for a row: a statement for each position in it"
 DICTIONARY = "a SimpleNamespace is two steps deep, so what is in an inner one is not seen"
 SHORTENED = "a row that was taken out of its list has no siblings: a statement for each row"
 
@@ -751,7 +750,6 @@ def over_to_dict_of_records(api: Api, frame: Payload) -> Answer:
 
 @shape(
     payload=lambda rows: {"NSE": rows[::2], "other": rows[1::2]},
-    xfail={"dict": BY_POSITION},
 )
 def over_nested_loops(api: Api, payload: Payload) -> Answer:
     found = []
@@ -1230,7 +1228,7 @@ def copied_by_a_comprehension(api: Api, rows: Payload) -> Answer:
     ]
 
 
-@shape(xfail={"dict": BY_POSITION})
+@shape()
 def rows_grouped_by_exchange(api: Api, rows: Payload) -> Answer:
     groups: dict[str, list[str]] = {}
     for row in rows:
