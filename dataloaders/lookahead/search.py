@@ -9,12 +9,12 @@ be found in this way (a copied row, a loop over an index) is looked for row by r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from .origins import AS_IT_IS, Origin, Root, Source, Template
-from .paths import BEHIND, ITEMS, KEYS, VALUES, Path, fields_of, plain_fields
+from .paths import BEHIND, ITEMS, KEYS, VALUES, Path, fields_of, plain_fields, step_into
 from .reading import (
     INDIRECT,
     MAPPING,
@@ -254,7 +254,7 @@ class Search:
             _source(fields, part, transformed=False) or _source(fields, part, transformed=True)
             for part in self._parts[1:]
         )
-        return Origin(container.root, path, (first, *rest))
+        return _over_inner_lists(Origin(container.root, path, (first, *rest)), row)
 
     def _among_plain_values(
         self, containers: list[Container], source_in: Callable[[Sequence[Any]], Source | None]
@@ -457,3 +457,34 @@ def _template(fields: list[tuple[Path, Any]], part: str) -> Template | None:
     if used < _MIN_PIECES or covered * 2 < len(part):
         return None
     return Template(tuple(pieces))
+
+
+def _over_inner_lists(origin: Origin, row: object) -> Origin:
+    """Goes over all items of the lists in a row on the way to the key, not over one position.
+
+    A loop around the row may have a loop inside that goes over them. Parts that are not in the
+    same list are those of its loop, and not of the row: they are left out.
+    """
+    first, *rest = origin.sources
+    assert isinstance(first, Source)  # noqa: S101 - just made
+    value, start = row, 0
+    steps = list(first.path)
+    for index, step in enumerate(first.path):
+        if step[0] == "item" and (_is_list_of_rows(value) or _is_list_of_texts(value)):
+            steps[index] = ITEMS
+            start = index + 1
+        value = step_into(value, step)
+    if not start:
+        return origin
+    beside: list[Source | Template | None] = [
+        replace(source, path=source.path[start:])
+        if isinstance(source, Source) and source.path[:start] == first.path[:start]
+        else None
+        for source in rest
+    ]
+    inner = replace(first, path=first.path[start:])
+    return Origin(origin.root, (*origin.rows, *steps[:start]), (inner, *beside))
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return type(value) is list and all(type(item) is str for item in value[:_FEW])
