@@ -141,12 +141,16 @@ class Origin:
         columns = [[nothing] if source is None else source.values(rows) for source in self.sources]
         kinds = PLAIN_TYPES | {type(MISSING), *map(type, parts)}
         rest = [_of_kinds(kinds, variants[0]) for variants in columns[1:]]
-        return [
+        siblings = [
             sibling
             for first in columns[0]
             for sibling in zip(_of_kinds(kinds, first), *rest, strict=True)
             if sibling[0] is not MISSING
         ]
+        if len(siblings) < len(rows) * len(columns[0]) or any(not each[0] for each in siblings):
+            # Rows without the field: a loop may well ask for nothing, or for an empty text.
+            siblings += [(nothing, *parts[1:]) for nothing in (None, "")]
+        return siblings
 
 
 def _of_kinds(kinds: frozenset[type], values: list[Any]) -> list[Any]:

@@ -45,6 +45,9 @@ MAX_LOOKED_AT: Final = 600
 MAX_ITEMS: Final = 5_000
 """Items of one container among which a variable's row is looked for."""
 
+MAX_UNPACKED: Final = 300
+"""Rows of one list that are compared value by value."""
+
 MAX_NUMBERS: Final = 300
 """Numbers of one list that are compared as text."""
 
@@ -170,6 +173,7 @@ class Search:
         """Yields origins where the key's first part stands in the rows as it is."""
         while (holding := self._next_layer()) is not None:
             yield from self._among_rows(holding, transformed=False)
+            yield from self._among_unpacked(self._reached[-1])
         for containers in self._reached:
             yield from self._among_plain_values(containers, self._one_of)
 
@@ -239,6 +243,25 @@ class Search:
             origin = self._origin(container, path, row, transformed=transformed)
             if origin is not None:
                 yield self._from_outermost(origin, container)
+
+    def _among_unpacked(self, containers: list[Container]) -> Iterator[Origin]:
+        """Yields origins in rows of plain values, one of which is the very part that is asked for.
+
+        `for symbol, exchange in pairs` has no variable for its row.
+        """
+        part = self._parts[0]
+        if type(part) is not str:
+            return  # numbers are seldom the same object, and often equal
+        for container in containers:
+            for items, path in container.row_lists():
+                if type(items[0]) not in {tuple, list}:
+                    continue
+                for row in items[:MAX_UNPACKED]:
+                    if type(row) in {tuple, list} and any(value is part for value in row[:_FEW]):
+                        origin = self._origin(container, path, row, transformed=False)
+                        if origin is not None:
+                            yield self._from_outermost(origin, container)
+                        break
 
     def _origin(
         self, container: Container, path: Path, row: object, *, transformed: bool
@@ -352,7 +375,7 @@ class Search:
         )
 
     def _from_outermost(self, origin: Origin, container: Container) -> Origin:
-        """Follows nested loops outwards: the rows' holder may be part of an outer loop's row."""
+        """Follows loops outwards: the rows may be part of an outer loop's row, or a slice of more."""
         walked = 0
         for _ in range(MAX_NESTING):
             while (outer := self._around(container)) is None and walked < _AROUND:
@@ -369,7 +392,7 @@ class Search:
         return origin
 
     def _around(self, container: Container) -> tuple[Container, Path] | None:
-        """Returns what holds a row that a container is part of, and the path through all rows."""
+        """Returns what a container is a part of, and the path to all such parts of it."""
         for route in (container, *self._routes.get(id(container.value), ())):
             start = self.value_of(route.root)
             for other, path, row in self._holding:
@@ -380,6 +403,8 @@ class Search:
                 holds_containers = kind_of(items[0]) in {SEQUENCE, MAPPING}
                 if holds_containers and any(item is container.value for item in items[:MAX_ITEMS]):
                     return other, path
+                if other.kind == container.kind == SEQUENCE and _is_slice(container.value, items):
+                    return other, other.path
         return None
 
     def value_of(self, wanted: Root) -> Any:  # noqa: ANN401 - a variable holds anything
@@ -391,6 +416,18 @@ class Search:
 
 def _is_list_of_rows(row: object) -> bool:
     return type(row) is list and bool(row) and kind_of(row[0]) in {RECORD, MAPPING, SEQUENCE}
+
+
+def _is_slice(value: object, items: Sequence[Any]) -> bool:
+    """Whether a value is a list or tuple of some items that follow each other, and not of all."""
+    part = items_of(value)
+    if not len(part) < len(items) <= MAX_ITEMS:
+        return False
+    ids = list(map(id, items))
+    if id(part[0]) not in ids:
+        return False
+    start = ids.index(id(part[0]))
+    return list(map(id, part)) == ids[start : start + len(part)]
 
 
 def _inside(container: Container) -> Iterator[Container]:

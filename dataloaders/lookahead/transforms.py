@@ -23,6 +23,7 @@ MAX_FITTING: Final = 4
 """Transformations that are tried on the siblings, where several fit the row at hand."""
 
 _MIN_TEXT: Final = 2  # a shorter piece is in almost any text
+_MIN_NUMBER: Final = 3
 _MAX_TEXT: Final = 200
 _MAX_SUFFIX: Final = 8  # a longer one is a row's own
 _SHIFTS: Final = (8, 16)  # bits: the last 8 of Kite's instrument tokens are the segment
@@ -88,7 +89,9 @@ def fitting(field: Any, part: Any) -> list[Transform]:  # noqa: ANN401 - any val
 def surrounding(field: Any, part: Any) -> Transform | None:  # noqa: ANN401 - any value may be in a row
     """Returns what puts texts around a field to make a key's part, if the field is in it."""
     source = text_of(field)
-    if type(part) is not str or source is None or len(source) < _MIN_TEXT or source not in part:
+    if type(part) is not str or source is None or source not in part:
+        return None
+    if len(source) < (_MIN_NUMBER if type(field) in _NUMBERS else _MIN_TEXT):
         return None
     before, _, after = part.partition(source)
     return ("around", before, after)
