@@ -78,11 +78,17 @@ def is_function(frame: FrameType) -> bool:
 
 
 def is_in_worker(start: FrameType) -> bool:
-    """Whether the stack belongs to a thread that some other code has started."""
+    """Whether some code of the application, or of a library, has started this thread for its work.
+
+    A server's thread that serves a request is none of these.
+    """
     frame: FrameType | None = start
     while frame is not None:
-        if module_of(frame) == "threading":
+        name = module_of(frame)
+        if name == "threading":
             return True
+        if name in BOTTOM or name.partition(".")[0] in BOTTOM:
+            return False
         frame = frame.f_back
     return False
 

@@ -64,7 +64,7 @@ class Ledger:
             elif cache_key not in self._used:
                 self._used.add(cache_key)
                 if entry[0] is not None:
-                    entry[0].used += 1
+                    entry[0].was_used(as_read=True)
 
     def use_prefix(self, prefix: Hashable, rest: tuple[Any, ...]) -> None:
         """Takes note that a key was asked for, with these last parts."""
@@ -73,9 +73,7 @@ class Ledger:
             self._used.add(prefix)
             site, as_read = entry
             if site is not None:
-                site.used += 1
-                if as_read != rest:
-                    site.whole_keys = False
+                site.was_used(as_read=as_read == rest)
 
     def unused(self, site: Site) -> Iterator[Any]:
         """Yields the first parts of keys that went along because of a site, to no use so far."""

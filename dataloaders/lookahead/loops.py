@@ -1,4 +1,4 @@
-"""What the running loops go over, where no variable holds it.
+"""Loops: whether a call stands in one, and what it goes over where no variable holds that.
 
 `for row in fetch()["data"]` keeps the list on the interpreter's stack only. The loop's iterator
 is a young object that the garbage collector knows, and an iterator tells where it is without
@@ -7,12 +7,22 @@ moving on. One that has just yielded an object which is a variable of the caller
 
 from __future__ import annotations
 
+import dis
 import gc
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
+
+# Every loop ends with one of them; the one without interrupt is an await's.
+_JUMPS_BACK: Final = tuple(
+    bytes([number])
+    for name, number in dis.opmap.items()
+    if "JUMP_BACKWARD" in name and not name.endswith("NO_INTERRUPT")
+)
+_EXTENDED_ARG: Final = dis.opmap["EXTENDED_ARG"]
 
 _REVERSED: Final[type] = type(reversed([]))
 _OVER_SEQUENCES: Final[frozenset[type]] = frozenset({type(iter([])), type(iter(())), _REVERSED})
@@ -26,6 +36,23 @@ _OVER_OTHERS: Final[frozenset[type]] = frozenset(
 )
 MAX_YOUNG: Final = 10_000
 """Objects that are looked at, at most."""
+
+
+def is_in_loop(frame: FrameType) -> bool:
+    """Whether the instruction that a frame is at stands inside a loop of its code."""
+    code = frame.f_code.co_code
+    operations, arguments = code[::2], code[1::2]  # each instruction, and each cache, has two bytes
+    here = frame.f_lasti // 2
+    for jump in _JUMPS_BACK:
+        end = operations.find(jump, here)
+        while end >= 0:
+            distance = arguments[end]
+            if operations[end - 1] == _EXTENDED_ARG:
+                distance += arguments[end - 1] << 8
+            if end - distance <= here:
+                return True
+            end = operations.find(jump, end + 1)
+    return False
 
 
 def iterated(ids: set[int]) -> Iterator[Any]:

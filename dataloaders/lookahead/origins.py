@@ -9,7 +9,7 @@ from dataloaders.batch import MISSING
 
 from .paths import Path, expand, read_all
 from .reading import PLAIN_TYPES
-from .transforms import IDENTITY, Transform, apply, text_of_any
+from .transforms import IDENTITY, Transform, apply, text_of_any, then, worth_trying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,6 +112,21 @@ class Origin:
         if (self.root, self.rows, first.path) != (other.root, other.rows, second.path):
             return None
         return self.with_more(second.transforms)
+
+    def on_trial(self, siblings: list[tuple[Any, ...]], part: object) -> list[Origin]:
+        """Returns the same origin with what other rows' fields may need, one by one.
+
+        Args:
+            siblings: What it has led to.
+            part: The first part of the key that is asked for.
+        """
+        first = self.sources[0]
+        if not isinstance(first, Source):
+            return []
+        tried = worth_trying([sibling[0] for sibling in siblings], part)
+        more = [then(first.transforms[0], transform) for transform in tried]
+        origins = [self.with_transforms((transform,)) for transform in more if transform]
+        return [origin for origin in origins if origin is not None]
 
     def first_fields(self, value: Any, ids: set[int]) -> list[Any]:  # noqa: ANN401 - what the root stands for
         """Returns what the first part is made of, in those rows that are variables.

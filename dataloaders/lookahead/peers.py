@@ -16,10 +16,10 @@ from .frames import (
     site_of,
     variables_of,
 )
-from .loops import iterated
+from .loops import is_in_loop, iterated
 from .origins import Origin, Root
 from .search import Search
-from .sites import Site, site_for
+from .sites import Site, Trial, site_for
 from .threads import other_stacks
 from .transforms import IDENTITY, equal, fitting, may_become
 
@@ -69,10 +69,12 @@ def peers_of(loader: Asker, key: Any) -> dict[Hashable, Any]:  # noqa: ANN401 - 
     parts = tuple(key) if isinstance(key, tuple) else (key,)
     asking = _Asking(loader, key, parts, site, start)
     found = asking.by_learned_origins() or asking.by_learned_fields()
-    # Of what is None or empty there may be any number, in any variable.
-    if not found and not _is_weak(parts[0]):
-        # A single lookup misses once, and is not worth more than a glance.
-        thoroughly = site in loader.missed_at
+    if not found and _is_weak(parts[0]):
+        # There may be any number of them, in any variable, and each with another rest.
+        found = loader.ahead_keys(key, [parts], site)
+    elif not found:
+        # A single lookup is not worth more than a glance.
+        thoroughly = site in loader.missed_at or asking.is_one_of_many()
         found = asking.by_search(thoroughly=thoroughly) or asking.by_what_went_wrong()
         # Another thread may have found the same ones in the meantime, and this key among them.
         if not found and not loader.is_under_way(key):
@@ -96,6 +98,12 @@ class _Asking:
         self._parts = parts
         self._site = site
         self._start = start
+
+    def is_one_of_many(self) -> bool:
+        """Whether the lookup stands in a loop, or a worker makes it."""
+        return is_in_worker(self._start) or any(
+            is_in_loop(frame) for _, frame in readable_frames(self._start)
+        )
 
     def by_learned_origins(self) -> dict[Hashable, Any]:
         """Returns what the origins lead to that were found here before."""
@@ -154,7 +162,7 @@ class _Asking:
         """Returns what a search in the callers' frames leads to.
 
         Args:
-            thoroughly: Whether this place has missed before, in the same scope: it is in a loop.
+            thoroughly: Whether it may take its time: the place is in a loop.
         """
         frames = readable_frames(self._start)
         if not thoroughly:
@@ -167,12 +175,21 @@ class _Asking:
             search = Search(self._key, self._parts, map(_variables_in, frames))
             likely = chain(search.exact(), search.transformed(), search.composed())
             return self._first(search, likely)
-        search = Search(self._key, self._parts, self._layers())
-        return self._first(search, search.origins()) or self._in_other_threads(search)
+        search = Search(self._key, self._parts, self._layers(), held=self._handed_over())
+        found = self._first(search, search.origins())
+        if found or self._loader.shared or not is_in_worker(self._start):
+            return found
+        # Equal texts may well be another request's; one and the same row is not.
+        elsewhere = Search(
+            self._key, self._parts, self._other_threads(), held=search.variables
+        )
+        return self._first(elsewhere, elsewhere.of_held_rows())
 
     def _layers(self) -> Iterator[list[tuple[Root, Any]]]:
         """Yields all that a search may start from: variables, what loops go over, globals."""
         yield from map(_variables_in, readable_frames(self._start))
+        if self._loader.shared and is_in_worker(self._start):
+            yield from self._other_threads()
         yield [(Root("loop", number), each) for number, each in enumerate(iterated(self._ids()))]
         for height, frame in readable_frames(self._start):
             yield [
@@ -180,38 +197,39 @@ class _Asking:
                 for name, value in global_containers(frame).items()
             ]
 
-    def _in_other_threads(self, search: Search) -> dict[Hashable, Any]:
-        """Returns what is beside a row that another thread has handed over to this one."""
+    def _other_threads(self) -> Iterator[list[tuple[Root, Any]]]:
+        """Yields the variables of those that may have handed a row over to this thread."""
+        for stack in other_stacks(self._start):
+            for number, frame in readable_frames(stack):
+                variables = variables_of(frame, own_thread=False)
+                yield [(Root("thread", number, name), value) for name, value in variables.items()]
+
+    def _handed_over(self) -> list[Any]:
+        """Returns what is in the tuples that a worker was given: its arguments, a pair of a row."""
         if not is_in_worker(self._start):
-            return {}
-        held = search.variables
-        handed_over = [
-            item for value in held if type(value) is tuple for item in value[:MAX_HANDED_OVER]
+            return []
+        return [
+            item
+            for _, frame in readable_frames(self._start)
+            for value in variables_of(frame).values()
+            if type(value) is tuple
+            for item in value[:MAX_HANDED_OVER]
         ]
-        others = [
-            [
-                (Root("thread", number, name), value)
-                for name, value in variables_of(frame, own_thread=False).items()
-            ]
-            for stack in other_stacks(self._start)
-            for number, frame in readable_frames(stack)
-        ]
-        elsewhere = Search(self._key, self._parts, others, held=held + handed_over)
-        if self._loader.shared:
-            return self._first(elsewhere, elsewhere.origins())
-        # Equal texts may well be another request's; one and the same row is not.
-        return self._first(elsewhere, elsewhere.of_held_rows())
 
     def _first(self, search: Search, origins: Iterable[Origin]) -> dict[Hashable, Any]:
         """Returns the peers by the first origin that has any."""
         for origin in origins:
             value = search.value_of(origin.root)
-            found = self._loader.ahead_keys(
-                self._key, origin.siblings(value, self._parts), self._site
-            )
-            if found:
-                self._site.learned(origin)
-                return found
+            siblings = origin.siblings(value, self._parts)
+            found = self._loader.ahead_keys(self._key, siblings, self._site)
+            if not found:
+                continue
+            self._site.learned(origin)
+            for other in origin.on_trial(siblings, self._parts[0]):
+                found |= self._loader.ahead_keys(
+                    self._key, other.siblings(value, self._parts), Trial(self._site, other)
+                )
+            return found
         return {}
 
     def _values_at(self, root: Root) -> Iterable[Any]:

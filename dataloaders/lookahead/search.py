@@ -290,6 +290,8 @@ class Search:
         for container in containers:
             if id(container.value) in rows and id(container.value) not in self._of_loops:
                 continue
+            if container.kind == MAPPING and _is_record(container.value):
+                continue
             for items, path in container.row_lists():
                 if kind_of(items[0]) != PLAIN or not self._is_column(items):
                     continue
@@ -375,21 +377,28 @@ class Search:
         )
 
     def _from_outermost(self, origin: Origin, container: Container) -> Origin:
-        """Follows loops outwards: the rows may be part of an outer loop's row, or a slice of more."""
+        """Follows loops outwards: rows may be part of an outer loop's row, or a slice of more."""
         walked = 0
         for _ in range(MAX_NESTING):
             while (outer := self._around(container)) is None and walked < _AROUND:
                 layer = self._next_layer()
                 if layer is None:
                     break
-                # Before Python 3.12 each `for` of a comprehension may have a frame of its own.
-                walked += not any(root.name == ".0" for root, _ in self._layers[-1])
+                walked += not self._continues()
             if outer is None:
                 break
             inside = origin.rows[len(container.path) :]
             container, path = outer
             origin = Origin(container.root, path + inside, origin.sources)
         return origin
+
+    def _continues(self) -> bool:
+        """Whether the layer last gone through is only the beginning of something.
+
+        Before Python 3.12 each `for` of a comprehension may have a frame of its own; and that of
+        a thread that has handed over a row may be any.
+        """
+        return any(root.name == ".0" or root.kind == "thread" for root, _ in self._layers[-1])
 
     def _around(self, container: Container) -> tuple[Container, Path] | None:
         """Returns what a container is a part of, and the path to all such parts of it."""
@@ -412,6 +421,12 @@ class Search:
         return next(
             (value for layer in self._layers for root, value in layer if root == wanted), self
         )
+
+
+def _is_record(mapping: dict[Any, Any]) -> bool:
+    """Whether a mapping's keys look like names of fields: `tradingSymbol`, and not `SBIN`."""
+    keys = keys_of(mapping)[:_FEW]
+    return all(type(key) is str and key.isidentifier() and not key.isupper() for key in keys)
 
 
 def _is_list_of_rows(row: object) -> bool:

@@ -66,6 +66,16 @@ class Site:
         if self._failures >= TRIES:
             self._resting = REST
 
+    def was_used(self, *, as_read: bool) -> None:
+        """Takes note that somebody has asked for a key that went along.
+
+        Args:
+            as_read: Whether the parts beside the first were those that had been read.
+        """
+        self.used += 1
+        if not as_read:
+            self.whole_keys = False
+
     def learned(self, origin: Origin) -> None:
         """Takes note of an origin that has led to rows."""
         self._failures = 0
@@ -90,6 +100,27 @@ class Site:
     def is_exact(self) -> bool:
         """Whether whole keys may be asked for: what was read beside the first part was right."""
         return self.whole_keys and self.used * _MOST >= self.expected > 0
+
+
+class Trial(Site):
+    """Keys that are asked for in case, and what is learned of their site if one of them is used.
+
+    Args:
+        site: The place that asks.
+        origin: Where it has its keys from, with the transformation that is tried.
+    """
+
+    __slots__ = ("_origin", "_site")
+
+    def __init__(self, site: Site, origin: Origin) -> None:
+        super().__init__()
+        self._site = site
+        self._origin = origin
+
+    def was_used(self, *, as_read: bool) -> None:
+        """Takes note that the transformation was right for some row."""
+        super().was_used(as_read=as_read)
+        self._site.learned(self._origin)
 
 
 _sites: dict[Hashable, Site] = {}

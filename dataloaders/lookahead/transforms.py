@@ -7,6 +7,7 @@ than names and the pieces of text that were cut off or added.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dataloaders.batch import MISSING
@@ -29,6 +30,8 @@ _MAX_SUFFIX: Final = 8  # a longer one is a row's own
 _SHIFTS: Final = (8, 16)  # bits: the last 8 of Kite's instrument tokens are the segment
 _NUMBERS: Final = frozenset({int, float})
 _DIGITS = re.compile(r"[0-9]+")
+_SUFFIX = re.compile("(?<=.)-[A-Z]{1,3}$")  # of an exchange's series: -EQ, -BE, -A
+_MAX_TRIED: Final = 2
 _SEPARATOR = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -84,6 +87,31 @@ def fitting(field: Any, part: Any) -> list[Transform]:  # noqa: ANN401 - any val
     ]
     found = list(dict.fromkeys(found))[:MAX_FITTING]
     return [("chain", transform, ("number",)) for transform in found] if ends_as_number else found
+
+
+def worth_trying(texts: list[Any], part: Any) -> list[Transform]:  # noqa: ANN401 - any value may be a part
+    """Returns what may have to be cut off some rows' texts, though not off the first one's.
+
+    Args:
+        texts: The fields of all rows.
+        part: The part of the key that the first of them has become.
+    """
+    texts = [text for text in texts if type(text) is str]
+    found: list[Transform] = []
+    suffixes = Counter(match[0] for text in texts if (match := _SUFFIX.search(text)))
+    for suffix, count in suffixes.most_common(_MAX_TRIED):
+        if count >= _MIN_TEXT and not (type(part) is str and part.endswith(suffix)):
+            found.append(("without_suffix", suffix))
+    if any(text != text.strip() for text in texts):
+        found.append(("strip",))
+    return found
+
+
+def then(first: Transform, second: Transform) -> Transform | None:
+    """Returns a transformation that does one after the other, if both are of texts."""
+    if first == IDENTITY:
+        return second
+    return ("chain_text", first, second) if first[0] in _TRANSFORMS else None
 
 
 def surrounding(field: Any, part: Any) -> Transform | None:  # noqa: ANN401 - any value may be in a row

@@ -39,6 +39,9 @@ R = TypeVar("R")
 read_as_sequence(QueryRow, attrgetter("_data"))
 
 _NOT_THE_KEYS = (InterfaceError, OperationalError, PoolTimeoutError)
+_NOTHING = (None, "")
+"""First parts that are asked for with any number of others, by rows that have none."""
+
 _SYNC_BINDS = (Engine, Session, scoped_session)
 
 Bind: TypeAlias = "Engine | AsyncEngine | Session | scoped_session[Session]"
@@ -252,7 +255,9 @@ class TableLoader(DataLoader[Any, R | None]):
                 as_read[prefix] = parts[1:]
                 if len(as_read) == MAX_PEERS:
                     break
-        if not as_read or as_read.keys() == {own[:1]}:
+        if as_read.keys() == {own[:1]}:
+            return {own[:1]: own[:1]} if own[0] in _NOTHING else {}
+        if not as_read:
             return {}
         as_read.pop(own[:1], None)
         self.ledger.expect_prefixes(as_read, site)
