@@ -24,6 +24,7 @@ from contextvars import copy_context
 from itertools import islice
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, cast
+from weakref import ref
 
 import aiodataloader
 
@@ -44,10 +45,12 @@ from .errors import (
 )
 from .keys import PLAIN_TYPES, typed_key
 from .lookahead.announced import Field, announcing, keys_in
+from .lookahead.history import Memory
 from .lookahead.ledger import Ledger, Stats
 from .lookahead.modes import EXPLICIT, OFF, ON, checked_mode, default_mode, stricter
+from .lookahead.origins import ABSENT
 from .lookahead.peers import MAX_PEERS, peers_of
-from .scope import LoaderRegistry, current_loader
+from .scope import LoaderRegistry, LoaderScope, current_loader
 
 _OWN_CACHE_KEYS = PLAIN_TYPES - {type(None)}
 """Types whose values are their own cache keys: what `typed_key` answers, without the call."""
@@ -184,6 +187,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._announced: dict[Hashable, Any] = {}
         self.ledger = Ledger()
         self.missed_at: set[Site] = set()
+        self._memory: Memory | None = None
+        self._scope: Callable[[], LoaderScope | None] = _no_scope
         # Without a cache there is nowhere to keep what nobody has asked for yet, and a cache_map
         # may forget: what waits beside it would not.
         self._can_wait = self.cache and self.batch and cache_map is None
@@ -416,7 +421,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         Its scope calls this. Who waits for an answer already still gets it.
         """
         self._store.close()
-        self.count_used()
+        self.take_stock()
         # They refer back to the loader; without them it is freed at once, not by the collector.
         self._tick = None
         self._ticks.clear()
@@ -550,6 +555,18 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._mode = stricter(mode, self._mode)
         self._looks_around = self._mode == ON and self._can_wait
 
+    def join(self, scope: LoaderScope) -> None:
+        """Has the loader know the scope that it belongs to, and what that allows."""
+        registry = scope.registry
+        self.allow_lookahead(registry.lookahead)
+        self._scope = ref(scope)
+        if self._looks_around:
+            # Outside of requests nobody can say whose partition it would be.
+            ask = None if scope.is_common else registry.partition
+            partition = None if ask is None else ask()
+            if self.shared or partition is not None:
+                self._memory = Memory(registry.history, partition)
+
     def _look_ahead(self, cache_key: Hashable, key: K) -> dict[Hashable, Any]:
         """Returns what should go along with a key that is to be fetched."""
         if self._store.pending and self.is_under_way(key):
@@ -560,7 +577,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             # Whatever there is in the application's variables, this lookup has nothing to do
             # with it, and so must not fail of it.
             with suppress(Exception):
-                found |= peers_of(self, key)
+                found |= peers_of(self, cache_key, key)
         return found
 
     def _take_announced(self) -> dict[Hashable, Any]:
@@ -578,6 +595,38 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """Has the call sites know which of the keys were of use that they had go along."""
         if self._store.taken:
             self.ledger.use(self._store.taken)
+
+    def take_stock(self) -> None:
+        """Has all that outlives this loader know what it was asked for."""
+        self.count_used()
+        if self._memory is not None:
+            self._memory.hand_over(self.ledger.was_used)
+
+    def remembered(self, site: Site, cache_key: Hashable, key: K) -> dict[Hashable, Any]:
+        """Returns the keys that a place asked for last, and notes the one that it asks for now."""
+        if self._memory is None:
+            return {}
+        recalled = self._memory.recall(site, cache_key, key)
+        found = {each: known for each, known in recalled.items() if self._is_unknown(each)}
+        found.pop(cache_key, None)
+        self.ledger.expect(found)
+        return found
+
+    def request_body(self) -> Any:  # noqa: ANN401 - whatever was sent
+        """Returns the JSON of the request at hand if it was parsed already, or None."""
+        scope = self._scope()
+        return None if scope is None or scope.body is None else scope.body()
+
+    def records_nearby(self) -> Iterator[tuple[str, list[Any]]]:
+        """Yields what the scope's loaders have loaded, each by its loader's name, newest first."""
+        scope = self._scope()
+        for loader in () if scope is None else scope.nearby(shared=self.shared):
+            yield loader.name, loader.known()
+
+    def known(self) -> list[Any]:
+        """Returns the values that are known, those first that were asked for, the newest first."""
+        values = list(self._values.values()) if type(self._values) is dict else []
+        return [*reversed(values), *self._store.ahead.values()]
 
     def _add_ahead(self, batch: Batch, cache_key: Hashable, key: K) -> None:
         """Adds what should go along with a key to the batch that takes it."""
@@ -601,6 +650,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             siblings: The parts of each row's key.
             site: Who asks.
         """
+        if siblings and siblings[-1][0] is ABSENT:
+            siblings = siblings[:-1]  # of what its source makes of nothing, only its author knows
         found = dict(islice(self._unknown_among(key, siblings), MAX_PEERS + 1))
         found.pop(self._cache_key(key), None)
         self.ledger.expect(found, site)
@@ -729,6 +780,10 @@ def _like(key: Any, parts: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a key is w
         return parts[0]
     whole = [own if part is MISSING else part for part, own in zip(parts, key, strict=True)]
     return tuple(whole) if type(key) is tuple else type(key)(*whole)
+
+
+def _no_scope() -> None:
+    """Stands for the scope of a loader that was made by hand."""
 
 
 _DEFAULT_LIMITS = (DataLoader.max_batch_size, DataLoader.max_concurrency, DataLoader.timeout)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 from weakref import WeakSet, ref
 
 from .errors import NoRegistryError, NoScopeError, ScopeClosedError, ScopeReusedError
+from .lookahead.history import History
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from types import TracebackType
 
     from .loader import DataLoader
@@ -133,14 +134,18 @@ class LoaderScope:
         registry: As given.
         closed: Whether it is over.
         loaders: Loader class to its instance, for those in use.
+        is_common: Whether it serves callers outside any request.
+        body: Returns the JSON that the request has brought, if somebody has parsed it already.
     """
 
-    __slots__ = ("__weakref__", "_token", "closed", "loaders", "registry")
+    __slots__ = ("__weakref__", "_token", "body", "closed", "is_common", "loaders", "registry")
 
     def __init__(self, registry: LoaderRegistry | None = None) -> None:
         self.registry = registry or _default_registry
         self.closed = False
         self.loaders: dict[type[DataLoader[Any, Any]], Any] = {}
+        self.is_common = False
+        self.body: Callable[[], Any] | None = None
         self._token: Token[_Entry | None] | None = None
 
     def loader(self, loader_class: type[L]) -> L:
@@ -155,10 +160,26 @@ class LoaderScope:
             if self.closed:
                 raise ScopeClosedError(loader_class.__name__) from None
             made = self.registry.make(loader_class, self)
-            made.allow_lookahead(self.registry.lookahead)
+            made.join(self)
             # setdefault is atomic: threads that come here together get one loader.
             loader = self.loaders.setdefault(loader_class, made)
+            if made.shared:
+                self.registry.note_shared(self)
         return loader
+
+    def nearby(self, *, shared: bool) -> list[DataLoader[Any, Any]]:
+        """Returns the loaders of this scope.
+
+        Args:
+            shared: Whether those of other scopes that all may see are wanted as well: a thread
+                that carries no context works for a request in whose scope it is not.
+        """
+        loaders = list(self.loaders.values())
+        if shared and self.is_common:
+            for scope in self.registry.scopes_with_shared():
+                if scope is not self:
+                    loaders += [each for each in list(scope.loaders.values()) if each.shared]
+        return loaders
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Calls a function with this scope as the current one, in whatever thread this is.
@@ -178,6 +199,7 @@ class LoaderScope:
         for loader in list(self.loaders.values()):
             loader.close()
         self.loaders.clear()
+        self.body = None
 
     def size(self) -> int:
         """Returns how many keys its loaders know."""
@@ -225,10 +247,16 @@ class LoaderRegistry:
 
     Attributes:
         lookahead: What look-ahead may do in its scopes: "on", "explicit" or "off".
+        history: What places asked for last whose keys nothing shows beforehand.
+        partition: Returns what the request at hand has its history in common with, for example
+            the name of the user's broker. Without one, only loaders that are `shared` have any.
     """
 
     def __init__(self) -> None:
         self.lookahead = "on"
+        self.history = History()
+        self.partition: Callable[[], Hashable] | None = None
+        self._with_shared: WeakSet[LoaderScope] = WeakSet()
         self._common: LoaderScope | None = None
         self._common_until = 0.0
 
@@ -239,6 +267,17 @@ class LoaderRegistry:
     def scope(self) -> LoaderScope:
         """Returns a new scope whose loaders are made by this registry."""
         return LoaderScope(self)
+
+    def note_shared(self, scope: LoaderScope) -> None:
+        """Takes note that a scope has loaders whose values all may see."""
+        self._with_shared.add(scope)
+
+    def scopes_with_shared(self) -> list[LoaderScope]:
+        """Returns the scopes that have such loaders, as far as they are still in use."""
+        try:
+            return [scope for scope in self._with_shared if not scope.closed]
+        except RuntimeError:  # another thread has opened one meanwhile
+            return []
 
     def loader(self, loader_class: type[L]) -> L:
         """Returns the current instance of a loader class.
@@ -278,9 +317,10 @@ class LoaderRegistry:
         if common is None or now >= self._common_until or common.size() >= COMMON_KEYS:
             if common is not None:
                 for loader in list(common.loaders.values()):
-                    loader.count_used()
+                    loader.take_stock()
             # The one before is not closed: callers may still wait in it.
             common = self._common = LoaderScope(self)
+            common.is_common = True
             self._common_until = now + COMMON_SECONDS
         return common.loader(loader_class)
 

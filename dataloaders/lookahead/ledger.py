@@ -81,6 +81,10 @@ class Ledger:
             if because_of is site and cache_key not in self._used:
                 yield cache_key[0] if type(cache_key) is tuple else cache_key
 
+    def was_used(self, cache_key: Hashable) -> bool:
+        """Whether a key that went along was asked for."""
+        return cache_key in self._used
+
     @property
     def stats(self) -> Stats:
         """The counts so far."""

@@ -28,10 +28,11 @@ class Root:
     """Where a path starts.
 
     Attributes:
-        kind: "local": a variable of a caller; "global": one that its code names; "loop": what a
-            loop goes over, though no variable holds it.
+        kind: "local": a variable of a caller; "global": one that its code names; "thread": one of
+            another thread; "loop": what a loop goes over, though no variable holds it; "body": the
+            request's JSON; "records": what a loader has loaded.
         height: For variables, how many frames above the lookup.
-        name: The variable's.
+        name: The variable's, or the loader's.
     """
 
     kind: str
@@ -78,6 +79,9 @@ class Template:
 def _joined(texts: tuple[str | None, ...]) -> Any:  # noqa: ANN401 - a text, or MISSING
     return MISSING if None in texts else "".join(map(str, texts))
 
+
+ABSENT: Final = object()
+"""Stands for what a loop may ask for where a row has no key: None, or an empty text."""
 
 AS_IT_IS: Final = Source((), (IDENTITY,))
 
@@ -144,7 +148,8 @@ class Origin:
     def siblings(self, value: Any, parts: tuple[Any, ...]) -> list[tuple[Any, ...]]:  # noqa: ANN401 - what the root stands for
         """Returns the parts of every row's key, MISSING where they are not known.
 
-        Where several transformations fit, a row has as many keys.
+        Where several transformations fit, a row has as many keys. The last of them is ABSENT if
+        there are rows that have none.
 
         Args:
             value: What the root stands for here and now.
@@ -163,8 +168,7 @@ class Origin:
             if sibling[0] is not MISSING
         ]
         if len(siblings) < len(rows) * len(columns[0]) or any(not each[0] for each in siblings):
-            # Rows without the field: a loop may well ask for nothing, or for an empty text.
-            siblings += [(nothing, *parts[1:]) for nothing in (None, "")]
+            siblings.append((ABSENT, *parts[1:]))
         return siblings
 
 

@@ -4,47 +4,29 @@ from __future__ import annotations
 
 import sys
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .frames import (
-    first_frame_outside,
-    frame_at,
-    global_containers,
-    is_function,
-    is_in_worker,
-    readable_frames,
-    site_of,
-    variables_of,
-)
-from .loops import is_in_loop, iterated
-from .origins import Origin, Root
-from .search import Search
+from .frames import first_frame_outside, site_of
+from .search import Search, record_with
 from .sites import Site, Trial, site_for
-from .threads import other_stacks
+from .surroundings import Request, Surroundings
 from .transforms import IDENTITY, equal, fitting, may_become
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
-    from types import FrameType
+    from collections.abc import Hashable, Iterable
 
     from .ledger import Ledger
+    from .origins import Origin
 
 MAX_PEERS: Final = 1_000
 """Keys that one lookup brings along, at most."""
 
-GLANCE: Final = 6
-"""Frames that are looked at for a lookup that may well be a single one."""
 
-MAX_HANDED_OVER: Final = 8
-"""Items of a tuple that a worker was handed, among which its row may be."""
-
-
-class Asker(Protocol):
+class Asker(Request, Protocol):
     """What look-ahead needs of a loader."""
 
     ledger: Ledger
     missed_at: set[Site]
-    shared: ClassVar[bool]
 
     def ahead_keys(
         self,
@@ -54,73 +36,81 @@ class Asker(Protocol):
     ) -> dict[Hashable, Any]:
         """Returns the siblings' keys that are not known yet, by cache key."""
 
-    def is_under_way(self, key: Any) -> bool:  # noqa: ANN401 - a key is whatever the application uses
+    def is_under_way(self, key: Any) -> bool:  # noqa: ANN401 - as above
         """Whether a batch under way will have the answer to a key."""
 
+    def remembered(self, site: Site, cache_key: Hashable, key: Any) -> dict[Hashable, Any]:  # noqa: ANN401 - as above
+        """Returns the keys that a place asked for last, and notes the one that it asks for now."""
 
-def peers_of(loader: Asker, key: Any) -> dict[Hashable, Any]:  # noqa: ANN401 - a key is whatever the application uses
+
+def peers_of(
+    loader: Asker,
+    cache_key: Hashable,
+    key: Any,  # noqa: ANN401 - a key is whatever the application uses
+) -> dict[Hashable, Any]:
     """Returns the keys that should go along with one that is missing, by cache key."""
     start = first_frame_outside(sys._getframe(1))  # noqa: SLF001 - the way to one's callers
     if start is None:
         return {}
     site = site_for((type(loader), site_of(start)))
     if site.rests():
-        return {}
-    parts = tuple(key) if isinstance(key, tuple) else (key,)
-    asking = _Asking(loader, key, parts, site, start)
-    found = asking.by_learned_origins() or asking.by_learned_fields()
-    if not found and _is_weak(parts[0]):
-        # There may be any number of them, in any variable, and each with another rest.
-        found = loader.ahead_keys(key, [parts], site)
-    elif not found:
-        # A single lookup is not worth more than a glance.
-        thoroughly = site in loader.missed_at or asking.is_one_of_many()
-        found = asking.by_search(thoroughly=thoroughly) or asking.by_what_went_wrong()
-        # Another thread may have found the same ones in the meantime, and this key among them.
-        if not found and not loader.is_under_way(key):
-            site.failed()
+        return loader.remembered(site, cache_key, key)
+    found = _Asking(loader, key, site, Surroundings(loader, start)).peers(cache_key)
     loader.missed_at.add(site)
     return found
-
-
-def _is_weak(part: object) -> bool:
-    return part is None or part == "" or type(part) is bool
 
 
 class _Asking:
     """One lookup that looks around."""
 
-    def __init__(
-        self, loader: Asker, key: object, parts: tuple[Any, ...], site: Site, start: FrameType
-    ) -> None:
+    def __init__(self, loader: Asker, key: object, site: Site, around: Surroundings) -> None:
         self._loader = loader
         self._key = key
-        self._parts = parts
+        self._parts = tuple(key) if isinstance(key, tuple) else (key,)
         self._site = site
-        self._start = start
+        self._around = around
+        self._explanation: Origin | None = None
 
-    def is_one_of_many(self) -> bool:
-        """Whether the lookup stands in a loop, or a worker makes it."""
-        return is_in_worker(self._start) or any(
-            is_in_loop(frame) for _, frame in readable_frames(self._start)
-        )
+    def peers(self, cache_key: Hashable) -> dict[Hashable, Any]:
+        """Returns the keys that should go along."""
+        site, loader = self._site, self._loader
+        found = self._by_learned_origins() or self._by_learned_fields()
+        if found:
+            return found
+        if _is_weak(self._parts[0]):
+            # There may be any number of them, in any variable, and each with another rest.
+            return loader.ahead_keys(self._key, [self._parts], site)
+        again = site in loader.missed_at
+        if self._explanation is not None and not again:
+            return {}  # it is the only row
+        if site.has_failed:
+            found = loader.remembered(site, cache_key, self._key)
+        found = found or self._by_search(again=again) or self._by_what_went_wrong()
+        # Another thread may have found the same ones in the meantime, and this key among them.
+        if found or loader.is_under_way(self._key):
+            return found
+        if self._explanation is not None and not again:
+            site.learned(self._explanation)
+            return {}
+        site.failed()
+        return loader.remembered(site, cache_key, self._key)
 
-    def by_learned_origins(self) -> dict[Hashable, Any]:
+    def _by_learned_origins(self) -> dict[Hashable, Any]:
         """Returns what the origins lead to that were found here before."""
         found: dict[Hashable, Any] = {}
         for origin in self._site.origins:
-            for value in self._values_at(origin.root):
+            for value in self._around.values_at(origin.root):
                 siblings = origin.siblings(value, self._parts)
-                if any(equal(sibling[0], self._parts[0]) for sibling in siblings):
+                if self._explains(origin, siblings):
                     found |= self._loader.ahead_keys(self._key, siblings, self._site)
         return found
 
-    def by_learned_fields(self) -> dict[Hashable, Any]:
+    def _by_learned_fields(self) -> dict[Hashable, Any]:
         """Returns peers by a field that was right, if something else is made of it this time."""
         part = self._parts[0]
-        ids = self._ids() if self._site.origins else set()
+        ids = self._around.ids() if self._site.origins else set()
         for origin in self._site.origins:
-            for value in self._values_at(origin.root):
+            for value in self._around.values_at(origin.root):
                 for field in origin.first_fields(value, ids):
                     if not may_become(field, part):
                         continue
@@ -132,7 +122,47 @@ class _Asking:
                         return found
         return {}
 
-    def by_what_went_wrong(self) -> dict[Hashable, Any]:
+    def _by_search(self, *, again: bool) -> dict[Hashable, Any]:
+        """Returns what a search around the lookup leads to."""
+        around = self._around
+        # A single lookup is not worth more than a glance.
+        if not (again or around.are_a_loop()):
+            search = Search(self._key, self._parts, around.nearest())
+            likely = chain(search.exact(), search.transformed(), search.composed())
+            return self._by_first(search, likely)
+        search = Search(self._key, self._parts, around.whole(), held=around.handed_over())
+        found = self._by_first(search, search.origins()) or self._by_records()
+        if found or self._loader.shared or not around.is_worker():
+            return found
+        # Equal texts may well be another request's; one and the same row is not.
+        elsewhere = Search(self._key, self._parts, around.other_threads(), held=search.variables)
+        return self._by_first(elsewhere, elsewhere.of_held_rows())
+
+    def _by_first(self, search: Search, origins: Iterable[Origin]) -> dict[Hashable, Any]:
+        """Returns the peers by the first origin that has any."""
+        for origin in origins:
+            value = search.value_of(origin.root)
+            siblings = origin.siblings(value, self._parts)
+            found = self._by_origin(origin, siblings)
+            if found:
+                for other in origin.on_trial(siblings, self._parts[0]):
+                    found |= self._loader.ahead_keys(
+                        self._key, other.siblings(value, self._parts), Trial(self._site, other)
+                    )
+                return found
+        return {}
+
+    def _by_records(self) -> dict[Hashable, Any]:
+        """Returns what is in the place of the key in other records that were loaded already."""
+        for root, records in self._around.records():
+            origin = record_with(self._parts, root, records)
+            if origin is not None:
+                found = self._by_origin(origin, origin.siblings(records, self._parts))
+                if found:
+                    return found
+        return {}
+
+    def _by_what_went_wrong(self) -> dict[Hashable, Any]:
         """Returns peers by an origin that was right but for what the loop makes of its rows.
 
         A loop that changes each row before it asks leaves nothing to see of how: its row has the
@@ -150,7 +180,7 @@ class _Asking:
                 corrected = origin.with_transforms((IDENTITY, *transforms))
                 if corrected is None:
                     continue
-                for value in self._values_at(origin.root):
+                for value in self._around.values_at(origin.root):
                     siblings = corrected.siblings(value, self._parts)
                     found = self._loader.ahead_keys(self._key, siblings, self._site)
                     if found:
@@ -158,100 +188,23 @@ class _Asking:
                         return found
         return {}
 
-    def by_search(self, *, thoroughly: bool) -> dict[Hashable, Any]:
-        """Returns what a search in the callers' frames leads to.
-
-        Args:
-            thoroughly: Whether it may take its time: the place is in a loop.
-        """
-        frames = readable_frames(self._start)
-        if not thoroughly:
-            # A module's variables are many, and seldom a loop's.
-            frames = (
-                (height, frame)
-                for height, frame in islice(frames, GLANCE)
-                if height == 0 or is_function(frame)
-            )
-            search = Search(self._key, self._parts, map(_variables_in, frames))
-            likely = chain(search.exact(), search.transformed(), search.composed())
-            return self._first(search, likely)
-        search = Search(self._key, self._parts, self._layers(), held=self._handed_over())
-        found = self._first(search, search.origins())
-        if found or self._loader.shared or not is_in_worker(self._start):
-            return found
-        # Equal texts may well be another request's; one and the same row is not.
-        elsewhere = Search(
-            self._key, self._parts, self._other_threads(), held=search.variables
-        )
-        return self._first(elsewhere, elsewhere.of_held_rows())
-
-    def _layers(self) -> Iterator[list[tuple[Root, Any]]]:
-        """Yields all that a search may start from: variables, what loops go over, globals."""
-        yield from map(_variables_in, readable_frames(self._start))
-        if self._loader.shared and is_in_worker(self._start):
-            yield from self._other_threads()
-        yield [(Root("loop", number), each) for number, each in enumerate(iterated(self._ids()))]
-        for height, frame in readable_frames(self._start):
-            yield [
-                (Root("global", height, name), value)
-                for name, value in global_containers(frame).items()
-            ]
-
-    def _other_threads(self) -> Iterator[list[tuple[Root, Any]]]:
-        """Yields the variables of those that may have handed a row over to this thread."""
-        for stack in other_stacks(self._start):
-            for number, frame in readable_frames(stack):
-                variables = variables_of(frame, own_thread=False)
-                yield [(Root("thread", number, name), value) for name, value in variables.items()]
-
-    def _handed_over(self) -> list[Any]:
-        """Returns what is in the tuples that a worker was given: its arguments, a pair of a row."""
-        if not is_in_worker(self._start):
-            return []
-        return [
-            item
-            for _, frame in readable_frames(self._start)
-            for value in variables_of(frame).values()
-            if type(value) is tuple
-            for item in value[:MAX_HANDED_OVER]
-        ]
-
-    def _first(self, search: Search, origins: Iterable[Origin]) -> dict[Hashable, Any]:
-        """Returns the peers by the first origin that has any."""
-        for origin in origins:
-            value = search.value_of(origin.root)
-            siblings = origin.siblings(value, self._parts)
-            found = self._loader.ahead_keys(self._key, siblings, self._site)
-            if not found:
-                continue
+    def _by_origin(self, origin: Origin, siblings: list[tuple[Any, ...]]) -> dict[Hashable, Any]:
+        """Returns the siblings' keys, and has the place learn their origin if there are any."""
+        found = self._loader.ahead_keys(self._key, siblings, self._site)
+        if found:
             self._site.learned(origin)
-            for other in origin.on_trial(siblings, self._parts[0]):
-                found |= self._loader.ahead_keys(
-                    self._key, other.siblings(value, self._parts), Trial(self._site, other)
-                )
-            return found
-        return {}
+        else:
+            self._explains(origin, siblings)
+        return found
 
-    def _values_at(self, root: Root) -> Iterable[Any]:
-        """Returns what a root stands for here and now."""
-        if root.kind == "loop":
-            return list(iterated(self._ids()))
-        if root.kind == "thread":
-            return ()
-        frame = frame_at(self._start, root.height)
-        if frame is None:
-            return ()
-        names = variables_of(frame) if root.kind == "local" else frame.f_globals
-        return (names[root.name],) if root.name in names else ()
-
-    def _ids(self) -> set[int]:
-        return {
-            id(value)
-            for _, frame in readable_frames(self._start)
-            for value in variables_of(frame).values()
-        }
+    def _explains(self, origin: Origin, siblings: list[tuple[Any, ...]]) -> bool:
+        """Whether the key itself is among what an origin leads to, and takes note of that."""
+        if not any(equal(sibling[0], self._parts[0]) for sibling in siblings):
+            return False
+        if self._explanation is None:
+            self._explanation = origin
+        return True
 
 
-def _variables_in(frame: tuple[int, FrameType]) -> list[tuple[Root, Any]]:
-    height, here = frame
-    return [(Root("local", height, name), value) for name, value in variables_of(here).items()]
+def _is_weak(part: object) -> bool:
+    return part is None or part == "" or type(part) is bool

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dataloaders.batch import MISSING
 
-from .libraries import LIBRARIES
+from .libraries import LIBRARIES, OWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -157,9 +157,17 @@ def _kind_of_type(cls: type) -> int:
     elif _package_of(cls) == "numpy" and _of_class(cls, "__name__") == "ndarray":
         kind = SEQUENCE
         _row_types[cls] = _items_of_array
-    elif _package_of(cls) not in _NO_RECORDS and _attributes_of(cls).readable:
+    elif _may_be_a_record(cls) and _attributes_of(cls).readable:
         kind = RECORD
     return kind
+
+
+def _may_be_a_record(cls: type) -> bool:
+    package = _package_of(cls)
+    # What loaders return are rows like others.
+    return package not in _NO_RECORDS or (
+        package in OWN and "__dataclass_fields__" in _of_class(cls, "__dict__")
+    )
 
 
 def _of_class(cls: type, name: str) -> Any:  # noqa: ANN401 - an attribute of a class

@@ -51,6 +51,9 @@ MAX_UNPACKED: Final = 300
 MAX_NUMBERS: Final = 300
 """Numbers of one list that are compared as text."""
 
+MAX_RECORDS: Final = 100
+"""Records of one loader that are compared with the key."""
+
 MAX_NESTING: Final = 3
 """Loops around each other that are seen through."""
 
@@ -73,12 +76,12 @@ class Container:
     kind: int
 
     def row_lists(self) -> Iterator[tuple[Sequence[Any], Path]]:
-        """Yields what may be its rows, several of them, and the path that leads to them all."""
+        """Yields what may be its rows, and the path that leads to them all."""
         if self.kind == SEQUENCE:
             items = items_of(self.value)
-            if len(items) >= _MIN_ROWS:
+            if items:
                 yield items, (*self.path, ITEMS)
-        elif self.kind == MAPPING and dict.__len__(self.value) >= _MIN_ROWS:
+        elif self.kind == MAPPING and dict.__len__(self.value):
             yield values_of(self.value), (*self.path, VALUES)
             yield keys_of(self.value), (*self.path, KEYS)
 
@@ -162,6 +165,7 @@ class Search:
         yield from self.transformed()
         yield from self.composed()
         yield from self.row_by_row()
+        yield from self.departed()
 
     def of_held_rows(self) -> Iterator[Origin]:
         """Yields origins in containers that have one of the held objects as an item."""
@@ -204,6 +208,29 @@ class Search:
                 if origin is not None:
                     yield origin
 
+    def departed(self) -> Iterator[Origin]:
+        """Yields origins in containers whose rows are like a variable that is none of them.
+
+        `row = rows.pop()` takes a row out before its key is asked for, `item = row.pop("item")`
+        a part of it.
+        """
+        rows = {id(row) for _, _, row in self._holding}
+        for value in self.variables:
+            if kind_of(value) not in {RECORD, MAPPING} or id(value) in rows or self._left <= 0:
+                continue
+            fields = plain_fields(value)
+            self._left -= len(fields)
+            sources = _sources(fields, self._parts)
+            if sources is None:
+                continue
+            for container in chain.from_iterable(self._reached):
+                for items, path in container.row_lists():
+                    way = _way_to_one_like(value, items[-1])
+                    if way is not None:
+                        inside = tuple(_inside_of(source, way) for source in sources)
+                        origin = Origin(container.root, path, inside)
+                        yield self._from_outermost(origin, container)
+
     def _reachable(self, layer: list[tuple[Root, Any]]) -> Iterator[Container]:
         """Yields the containers that a frame's variables lead to, level by level."""
         level = [
@@ -232,6 +259,9 @@ class Search:
         for container in containers:
             for items, path in container.row_lists():
                 if len(items) > MAX_ITEMS or kind_of(items[0]) == PLAIN:
+                    continue
+                # One row is a page with one; but one argument is a tuple, too.
+                if len(items) < _MIN_ROWS and not _is_list_of_records(container.value):
                     continue
                 if not self.ids.isdisjoint(map(id, items)):
                     yield container, path, next(item for item in items if id(item) in self.ids)
@@ -270,14 +300,10 @@ class Search:
         # The rows of an inner loop are no fields of an outer loop's row.
         fields = plain_fields(row, self._of_loops)
         self._left -= len(fields)
-        first = _source(fields, self._parts[0], transformed=transformed)
-        if first is None:
+        sources = _sources(fields, self._parts, transformed=transformed)
+        if sources is None:
             return None
-        rest = tuple(
-            _source(fields, part, transformed=False) or _source(fields, part, transformed=True)
-            for part in self._parts[1:]
-        )
-        return _over_inner_lists(Origin(container.root, path, (first, *rest)), row)
+        return _over_inner_lists(Origin(container.root, path, sources), row)
 
     def _among_plain_values(
         self, containers: list[Container], source_in: Callable[[Sequence[Any]], Source | None]
@@ -293,7 +319,9 @@ class Search:
             if container.kind == MAPPING and _is_record(container.value):
                 continue
             for items, path in container.row_lists():
-                if kind_of(items[0]) != PLAIN or not self._is_column(items):
+                if len(items) < _MIN_ROWS or kind_of(items[0]) != PLAIN:
+                    continue
+                if not self._is_column(items):
                     continue
                 source = source_in(items)
                 if source is not None:
@@ -429,6 +457,10 @@ def _is_record(mapping: dict[Any, Any]) -> bool:
     return all(type(key) is str and key.isidentifier() and not key.isupper() for key in keys)
 
 
+def _is_list_of_records(value: object) -> bool:
+    return type(value) is list and kind_of(value[0]) in {RECORD, MAPPING}
+
+
 def _is_list_of_rows(row: object) -> bool:
     return type(row) is list and bool(row) and kind_of(row[0]) in {RECORD, MAPPING, SEQUENCE}
 
@@ -463,6 +495,52 @@ def _inside(container: Container) -> Iterator[Container]:
         kind = kind_of(value)
         if kind > OPAQUE:
             yield Container(root, (*path, step), value, kind)
+
+
+def _way_to_one_like(value: object, row: object) -> Path | None:
+    """Returns the path to what has the same fields as a value: a row itself, or what it holds."""
+    if _are_alike(value, row):
+        return ()
+    return next(((step,) for step, inner in fields_of(row) if _are_alike(value, inner)), None)
+
+
+def _are_alike(one: Any, other: Any) -> bool:  # noqa: ANN401 - whatever rows hold
+    if type(one) is not type(other) or one is other or kind_of(one) not in {RECORD, MAPPING}:
+        return False
+    if kind_of(one) == RECORD:
+        return True
+    ours, theirs = (
+        {key for key in keys_of(each) if kind_of(key) == PLAIN} for each in (one, other)
+    )
+    return len(ours & theirs) * 4 >= max(len(ours), len(theirs)) * 3
+
+
+def _inside_of(source: Source | Template | None, way: Path) -> Source | Template | None:
+    return replace(source, path=way + source.path) if isinstance(source, Source) else source
+
+
+def _sources(
+    fields: list[tuple[Path, Any]], parts: tuple[Any, ...], *, transformed: bool | None = None
+) -> tuple[Source | None, ...] | None:
+    """Returns where the parts of a key stand in a row, if the first one does.
+
+    Args:
+        fields: The row's fields.
+        parts: The key's parts.
+        transformed: Whether something has been made of the first one's field; None if it may.
+    """
+    first = None
+    for each in (False, True) if transformed is None else (transformed,):
+        first = first or _source(fields, parts[0], transformed=each)
+    if first is None:
+        return None
+    return (
+        first,
+        *(
+            _source(fields, part, transformed=False) or _source(fields, part, transformed=True)
+            for part in parts[1:]
+        ),
+    )
 
 
 def _source(
@@ -540,3 +618,15 @@ def _over_inner_lists(origin: Origin, row: object) -> Origin:
 
 def _is_list_of_texts(value: object) -> bool:
     return type(value) is list and all(type(item) is str for item in value[:_FEW])
+
+
+def record_with(parts: tuple[Any, ...], root: Root, records: list[Any]) -> Origin | None:
+    """Returns where a key stands in a record that was loaded: the very text, not an equal one."""
+    if type(parts[0]) is not str:
+        return None
+    for record in records[:MAX_RECORDS]:
+        fields: list[tuple[Path, Any]] = [((step,), value) for step, value in fields_of(record)]
+        if any(value is parts[0] for _, value in fields):
+            sources = tuple(_source(fields, part, transformed=False) for part in parts)
+            return Origin(root, (ITEMS,), sources)
+    return None

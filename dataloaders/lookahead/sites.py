@@ -20,8 +20,9 @@ TRIES: Final = 3
 """Searches without success after which a call site is left alone."""
 
 REST: Final = 64
-"""Lookups without a search until it is tried once more."""
+"""Lookups without a search until it is tried once more, at most; at first they are fewer."""
 
+_FIRST_REST: Final = 8
 _MOST: Final = 1.25  # all but one in five
 _WASTEFUL_AFTER: Final = 500  # keys
 _LEAST_SHARE: Final = 20  # one key in so many has to be used
@@ -60,11 +61,16 @@ class Site:
             return True
         return False
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last search found nothing."""
+        return self._failures > 0
+
     def failed(self) -> None:
         """Takes note of a search that found nothing."""
         self._failures += 1
         if self._failures >= TRIES:
-            self._resting = REST
+            self._resting = min(REST, _FIRST_REST << (self._failures - TRIES))
 
     def was_used(self, *, as_read: bool) -> None:
         """Takes note that somebody has asked for a key that went along.

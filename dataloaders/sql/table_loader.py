@@ -17,6 +17,7 @@ from dataloaders.batch import MISSING, Batch, Failure
 from dataloaders.errors import ConfigurationError
 from dataloaders.loader import NO_TYPES, DataLoader
 from dataloaders.lookahead.modes import ON
+from dataloaders.lookahead.origins import ABSENT
 from dataloaders.lookahead.peers import MAX_PEERS
 from dataloaders.lookahead.reading import read_as_sequence
 
@@ -246,6 +247,9 @@ class TableLoader(DataLoader[Any, R | None]):
             return {}
         if not (self.asks_by_prefix and self.cache) or site.is_exact:
             return super().ahead_keys(key, siblings, site)
+        if siblings and siblings[-1][0] is ABSENT:
+            *siblings, (_, *rest) = siblings
+            siblings += [(nothing, *rest) for nothing in _NOTHING]
         own = self._cast(key)
         cast = self._definition.cast_prefix
         as_read: dict[Hashable, Any] = {}
@@ -294,6 +298,16 @@ class TableLoader(DataLoader[Any, R | None]):
                     if not self._store.keep(cache_key, answer, prefix):
                         return MISSING
         return answer
+
+    def known(self) -> list[Any]:
+        """Returns the records that are known, in the order of `DataLoader.known`."""
+        known = []
+        for answer in super().known():
+            if isinstance(answer, PrefixAnswer):
+                known += [record for _, record in answer.rows]
+            elif answer is not None and type(answer) is not Failure:
+                known.append(answer)
+        return known
 
     def prefix_of(self, cache_key: Any) -> Hashable | None:  # noqa: ANN401 - a cast key
         """Returns the cache key of the question for all rows with a key's first part."""

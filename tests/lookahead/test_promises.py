@@ -969,16 +969,20 @@ def test_rows_of_coroutines_die_with_their_variables() -> None:
 @quietly
 def test_rows_that_were_handed_to_threads_die_with_their_variables() -> None:
     loader = Echo()
+    all_are_handed_over = threading.Event()
 
     def place(row: Row) -> Any:
+        all_are_handed_over.wait()
         return loader.get(row.symbol)
 
     def place_all() -> list[Any]:
         rows = [Row(f"S{number}") for number in range(5)]
         refs = [weakref.ref(row) for row in rows]
         with ThreadPoolExecutor(1) as pool:
-            answers = list(pool.map(place, rows))
-        del rows
+            futures = [pool.submit(place, row) for row in rows]
+            all_are_handed_over.set()
+            answers = [future.result() for future in futures]
+        del rows, futures
         assert [ref() for ref in refs] == [None] * 5
         return answers
 

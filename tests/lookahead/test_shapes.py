@@ -233,13 +233,11 @@ class Shape:
     first: int
     again: int
     asynchronous: bool
-    xfail: str
 
 
 SHAPES: list[Shape] = []
 
 DICTIONARY = "a SimpleNamespace is two steps deep, so what is in an inner one is not seen"
-SHORTENED = "a row that was taken out of its list has no siblings: a statement for each row"
 
 
 def _as_list(rows: list[Any]) -> Payload:
@@ -252,14 +250,12 @@ def shape(
     first: int = 2,
     again: int = 1,
     asynchronous: bool = False,
-    xfail: dict[str, str] | None = None,
 ) -> Callable[[Callable[[Api, Payload], T]], Callable[[Api, Payload], T]]:
     """Has a loop tested, over rows of these kinds (dict by default)."""
 
     def register(loop: Callable[[Api, Payload], T]) -> Callable[[Api, Payload], T]:
         SHAPES.extend(
-            Shape(loop, kind, payload, first, again, asynchronous, (xfail or {}).get(kind, ""))
-            for kind in kinds or ("dict",)
+            Shape(loop, kind, payload, first, again, asynchronous) for kind in kinds or ("dict",)
         )
         return loop
 
@@ -314,8 +310,7 @@ def _payload_for(case: Shape, contract: SqliteContract) -> Callable[[], Payload]
 
 def _cases() -> Iterator[Any]:
     for case in SHAPES:
-        marks = [pytest.mark.xfail(strict=True, reason=case.xfail)] if case.xfail else []
-        yield pytest.param(case, id=f"{case.loop.__name__}-{case.kind}", marks=marks)
+        yield pytest.param(case, id=f"{case.loop.__name__}-{case.kind}")
 
 
 # -- 1 plain
@@ -1140,7 +1135,7 @@ def rows_of_an_object(api: Api, rows: Payload) -> Answer:
     return Book(api, rows).update()
 
 
-@shape(xfail={"dict": SHORTENED})
+@shape()
 def popped_from_a_list(api: Api, rows: Payload) -> Answer:
     found = []
     while rows:
@@ -1149,7 +1144,7 @@ def popped_from_a_list(api: Api, rows: Payload) -> Answer:
     return found
 
 
-@shape(payload=deque, xfail={"dict": SHORTENED})
+@shape(payload=deque)
 def popped_from_a_queue(api: Api, rows: Payload) -> Answer:
     found = []
     while rows:

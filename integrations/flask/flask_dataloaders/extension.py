@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import flask.globals
 from flask import current_app
@@ -167,8 +169,21 @@ def _scope_of(context: Any) -> LoaderScope | None:  # noqa: ANN401 - one of Flas
         # A streamed response goes on in its request's context, which has ended once by then.
         kept.pop(_SCOPE, None)
         scope = None
-    # setdefault is atomic: threads that come here together get one scope.
-    return scope or kept.setdefault(_SCOPE, application.registry.scope())
+    if scope is None:
+        opened = application.registry.scope()
+        request = getattr(context, "request", None)
+        if request is not None:
+            opened.body = partial(_parsed_body, ref(request))
+        # setdefault is atomic: threads that come here together get one scope.
+        scope = kept.setdefault(_SCOPE, opened)
+    return scope
+
+
+def _parsed_body(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever was sent
+    """Returns a request's JSON if somebody has parsed it already; it is not parsed for this."""
+    # Where Werkzeug keeps what `get_json` has returned: https://github.com/pallets/werkzeug
+    parsed = getattr(request(), "_cached_json", ())
+    return next((value for value in parsed if value is not Ellipsis), None)
 
 
 def _end_of_request(_error: BaseException | None) -> None:

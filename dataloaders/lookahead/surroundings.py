@@ -1,0 +1,143 @@
+"""Where a lookup stands: what its callers hold, and what else its rows may be found in."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
+
+from .frames import (
+    frame_at,
+    global_containers,
+    is_function,
+    is_in_worker,
+    readable_frames,
+    variables_of,
+)
+from .loops import is_in_loop, iterated
+from .origins import Root
+from .threads import other_stacks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import FrameType
+
+GLANCE: Final = 6
+"""Frames that are looked at for a lookup that may well be a single one."""
+
+MAX_HANDED_OVER: Final = 8
+"""Items of a tuple that a worker was handed, among which its row may be."""
+
+Layer: TypeAlias = "list[tuple[Root, Any]]"
+"""What belongs together, the variables of a frame for example, each with its name."""
+
+
+class Request(Protocol):
+    """What a loader knows of the request that it works for."""
+
+    shared: ClassVar[bool]
+
+    def request_body(self) -> Any:  # noqa: ANN401 - whatever was sent
+        """Returns the JSON of the request at hand if it was parsed already, or None."""
+
+    def records_nearby(self) -> Iterable[tuple[str, list[Any]]]:
+        """Yields what the scope's loaders have loaded, each by its loader's name."""
+
+
+class Surroundings:
+    """What can be seen from one lookup.
+
+    Args:
+        request: What the loader knows of the request.
+        start: The frame that asks.
+    """
+
+    def __init__(self, request: Request, start: FrameType) -> None:
+        self._request = request
+        self._start = start
+
+    def are_a_loop(self) -> bool:
+        """Whether the lookup stands in a loop, or a worker makes it, who is seldom alone."""
+        return self.is_worker() or any(
+            is_in_loop(frame) for _, frame in readable_frames(self._start)
+        )
+
+    def is_worker(self) -> bool:
+        """Whether this thread was started for its work alone."""
+        return is_in_worker(self._start)
+
+    def nearest(self) -> Iterator[Layer]:
+        """Yields the variables of the nearest callers.
+
+        Those of a module are left out: they are many, and seldom a loop's.
+        """
+        for height, frame in islice(readable_frames(self._start), GLANCE):
+            if height == 0 or is_function(frame):
+                yield _local_variables(height, frame)
+
+    def whole(self) -> Iterator[Layer]:
+        """Yields all that rows may be found in, the likeliest first."""
+        for height, frame in readable_frames(self._start):
+            yield _local_variables(height, frame)
+        if self._request.shared and self.is_worker():
+            yield from self.other_threads()
+        body = self._request.request_body()
+        if body is not None:
+            yield [(Root("body"), body)]
+        yield [(Root("loop", number), each) for number, each in enumerate(iterated(self.ids()))]
+        for height, frame in readable_frames(self._start):
+            yield [
+                (Root("global", height, name), value)
+                for name, value in global_containers(frame).items()
+            ]
+
+    def other_threads(self) -> Iterator[Layer]:
+        """Yields the variables of those that may have handed a row over to this thread."""
+        for stack in other_stacks(self._start):
+            for number, frame in readable_frames(stack):
+                variables = variables_of(frame, own_thread=False)
+                yield [(Root("thread", number, name), value) for name, value in variables.items()]
+
+    def records(self) -> Iterator[tuple[Root, list[Any]]]:
+        """Yields the records that the loaders nearby have loaded."""
+        for name, records in self._request.records_nearby():
+            yield Root("records", name=name), records
+
+    def handed_over(self) -> list[Any]:
+        """Returns what is in the tuples that a worker was given: its arguments, a pair of a row."""
+        if not self.is_worker():
+            return []
+        return [
+            item
+            for value in self._variables()
+            if type(value) is tuple
+            for item in value[:MAX_HANDED_OVER]
+        ]
+
+    def ids(self) -> set[int]:
+        """Returns the ids of what the callers' variables hold."""
+        return set(map(id, self._variables()))
+
+    def values_at(self, root: Root) -> Iterable[Any]:
+        """Returns what a root stands for here and now; nothing, if it is not there."""
+        if root.kind == "loop":
+            return list(iterated(self.ids()))
+        if root.kind == "thread":
+            return ()
+        if root.kind == "body":
+            body = self._request.request_body()
+            return () if body is None else (body,)
+        if root.kind == "records":
+            return [records for each, records in self.records() if each == root]
+        frame = frame_at(self._start, root.height)
+        if frame is None:
+            return ()
+        names = variables_of(frame) if root.kind == "local" else frame.f_globals
+        return (names[root.name],) if root.name in names else ()
+
+    def _variables(self) -> Iterator[Any]:
+        for _, frame in readable_frames(self._start):
+            yield from variables_of(frame).values()
+
+
+def _local_variables(height: int, frame: FrameType) -> Layer:
+    return [(Root("local", height, name), value) for name, value in variables_of(frame).items()]
