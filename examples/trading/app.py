@@ -1,8 +1,9 @@
-"""The application: four endpoints, and which way it looks symbols up.
+"""The application: its endpoints, which broker it trades with, and which way it looks symbols up.
 
 Configuration, in `create_app`'s argument or the environment:
 
 `TRADING_DATABASE_URI`: SQLAlchemy's URL of the database with the master contract.
+`TRADING_BROKER`: Whose payloads the broker's are: `kite`, `ordinal` or `wicker`.
 `TRADING_BROKER_URL`: Where the broker is.
 `TRADING_LOOKUPS`: `naive`, a query for each lookup, or `batched`, through the library.
 """
@@ -10,6 +11,7 @@ Configuration, in `create_app`'s argument or the environment:
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask, request
@@ -18,22 +20,24 @@ from werkzeug.exceptions import HTTPException
 
 from flask_dataloaders import DataLoaders
 
-from .broker.client import BrokerClient, BrokerError
+from .brokers.client import BrokerClient
+from .brokers.errors import BrokerError
+from .brokers.registry import BROKERS
 from .exact_json import ExactJSONProvider
 from .lookups import EXTENSION, batched
 from .lookups.naive import NaiveLookups
 from .metering import report_costs
 from .requests import InvalidRequestError, parse_basket, parse_subscription
 from .services.basket import place_basket
+from .services.books import show_book
 from .services.live_prices import subscribe
-from .services.order_book import order_book
-from .services.positions import position_book
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import Engine
 
+    from .brokers.broker import Book, Broker
     from .lookups.variants import Lookups
 
 Answer = dict[str, object]
@@ -41,6 +45,7 @@ Answer = dict[str, object]
 _ENGINE = "trading_engine"
 _DEFAULTS = {
     "TRADING_DATABASE_URI": "sqlite:///var/trading.db",
+    "TRADING_BROKER": "kite",
     "TRADING_BROKER_URL": "http://127.0.0.1:8801",
     "TRADING_LOOKUPS": "batched",
 }
@@ -53,18 +58,18 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         config: Settings, which have priority over those of the environment.
 
     Raises:
-        ValueError: `TRADING_LOOKUPS` or `TRADING_BROKER_URL` is not what it has to be.
+        ValueError: A setting of the broker's or the lookups' is not what it has to be.
     """
     app = Flask(__name__)
     app.json = ExactJSONProvider(app)
     app.config.from_mapping({name: os.environ.get(name, _DEFAULTS[name]) for name in _DEFAULTS})
     app.config.from_mapping(config)
-    broker = BrokerClient(app.config["TRADING_BROKER_URL"])
+    client = BrokerClient(app.config["TRADING_BROKER_URL"], _broker(app))
     engine = create_engine(app.config["TRADING_DATABASE_URI"])
     app.extensions[_ENGINE] = engine
     app.extensions[EXTENSION] = _lookups(app, engine)
     report_costs(app, engine)
-    _add_endpoints(app, broker)
+    _add_endpoints(app, client)
     _add_error_answers(app)
     return app
 
@@ -72,6 +77,13 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
 def close_app(app: Flask) -> None:
     """Closes the application's connections to the database."""
     app.extensions[_ENGINE].dispose()
+
+
+def _broker(app: Flask) -> Broker:
+    name = app.config["TRADING_BROKER"]
+    if name not in BROKERS:
+        raise ValueError(f"TRADING_BROKER must be one of {', '.join(BROKERS)}, and not {name!r}.")
+    return BROKERS[name]
 
 
 def _lookups(app: Flask, engine: Engine) -> Lookups:
@@ -86,24 +98,22 @@ def _lookups(app: Flask, engine: Engine) -> Lookups:
     raise ValueError(f"TRADING_LOOKUPS must be naive or batched, and not {variant!r}.")
 
 
-def _add_endpoints(app: Flask, broker: BrokerClient) -> None:
+def _add_endpoints(app: Flask, client: BrokerClient) -> None:
+    def _show(book: Book) -> Answer:
+        return _success(show_book(client, book))
+
+    for name, book in client.broker.books.items():
+        app.add_url_rule(f"/{name}", name, partial(_show, book))
+
     @app.post("/basket")
     def _place_basket() -> Answer:
         legs = parse_basket(request.get_json(silent=True))
-        return _success(place_basket(broker, legs))
-
-    @app.get("/orders")
-    def _show_orders() -> Answer:
-        return _success(order_book(broker))
-
-    @app.get("/positions")
-    def _show_positions() -> Answer:
-        return _success(position_book(broker))
+        return _success(place_basket(client, legs))
 
     @app.post("/subscription")
     def _subscribe() -> Answer:
         mode, wanted = parse_subscription(request.get_json(silent=True))
-        return _success(subscribe(broker, wanted, mode))
+        return _success(subscribe(client, wanted, mode))
 
 
 def _add_error_answers(app: Flask) -> None:

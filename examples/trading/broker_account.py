@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .contract_sample import pick_instruments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from .contract_sample import Instrument
@@ -29,21 +29,37 @@ class OrderRefusedError(Exception):
 
 
 class BrokerAccount:
-    """An account whose rows look as Kite Connect sends them.
+    """An account, kept in rows as Kite Connect sends them.
 
     Args:
         database: The SQLite file with the master contract, which orders are checked against.
         positions: The net positions.
         orders: The orders so far; new ones are added.
+        day_positions: The positions of the day's trades alone.
+        trades: The trades so far.
+        holdings: The shares that were delivered.
+        quotes: The quotes of what the client watches, by `EXCHANGE:TRADINGSYMBOL`.
     """
 
     def __init__(
-        self, database: Path, positions: Iterable[Row] = (), orders: Iterable[Row] = ()
+        self,
+        database: Path,
+        positions: Iterable[Row] = (),
+        orders: Iterable[Row] = (),
+        *,
+        day_positions: Iterable[Row] = (),
+        trades: Iterable[Row] = (),
+        holdings: Iterable[Row] = (),
+        quotes: Mapping[str, Row] | None = None,
     ) -> None:
         self._listed = _listed_by_token(database)
         self._numbers = count(1)
         self._lock = threading.Lock()
         self.positions = list(positions)
+        self.day_positions = list(day_positions)
+        self.trades = list(trades)
+        self.holdings = list(holdings)
+        self.quotes = dict(quotes or {})
         self._orders = list(orders)  # guarded by _lock: each request has a thread
 
     @classmethod

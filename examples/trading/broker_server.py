@@ -1,5 +1,7 @@
 """The broker that the application trades with: an HTTP server of its own.
 
+It serves one account to clients of every broker at once; their paths differ.
+
 As a process: `python -m examples.trading.broker_server --database FILE [--port N]`. It prints its
 address, and serves until its standard input ends.
 """
@@ -13,15 +15,19 @@ import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from .broker_account import BrokerAccount, OrderRefusedError
+from .brokers.kite.server import API as KITE
+from .brokers.ordinal.server import API as ORDINAL
+from .brokers.wicker.server import API as WICKER
 from .contract_sample import ContractTooSmallError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 _LARGEST_BODY = 1_000_000  # bytes
+_APIS: Final = {route: api for api in (KITE, ORDINAL, WICKER) for route in api.routes}
 
 
 class BrokerServer(ThreadingHTTPServer):
@@ -50,27 +56,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answers a question."""
-        self._answer(_READS)
+        self._answer()
 
     def do_POST(self) -> None:
         """Takes orders and subscriptions."""
-        self._answer(_WRITES)
+        self._answer()
 
     def log_message(self, *_arguments: object) -> None:
         """Keeps the terminal free."""
 
-    def _answer(self, routes: dict[str, Callable[[BrokerAccount, Any], object]]) -> None:
-        account = cast("BrokerServer", self.server).account
-        try:
-            document = self._document()
-            if self.path in routes:
-                status, answer = 200, _success(routes[self.path](account, document))
-            else:
-                status, answer = 404, _failure(f"There is no {self.path}.")
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            status, answer = 400, _failure(f"The message is not readable: {error!r}.")
-        except OrderRefusedError as error:
-            status, answer = 400, _failure(str(error))
+    def _answer(self) -> None:
+        status, answer = self._reply()
         body = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -78,55 +74,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def _reply(self) -> tuple[int, dict[str, object]]:
+        route = (self.command, self.path)
+        if route not in _APIS:
+            return 404, {"message": f"There is no {self.path}."}
+        api, account = _APIS[route], cast("BrokerServer", self.server).account
+        try:
+            return 200, api.success(api.routes[route](account, self._document()))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            return 400, api.failure(f"The message is not readable: {error!r}.")
+        except OrderRefusedError as error:
+            return 400, api.failure(str(error))
+
     def _document(self) -> object:
         length = int(self.headers["Content-Length"] or 0)
         if length > _LARGEST_BODY:
             raise ValueError(f"more than {_LARGEST_BODY} bytes")
         document: object = json.loads(self.rfile.read(length)) if length else None
         return document
-
-
-def _positions(account: BrokerAccount, _document: None) -> object:
-    return {"net": account.positions, "day": []}
-
-
-def _orders(account: BrokerAccount, _document: None) -> object:
-    return account.orders()
-
-
-def _place(account: BrokerAccount, document: list[dict[str, Any]]) -> object:
-    return [_placement(account, order) for order in document]
-
-
-def _placement(account: BrokerAccount, order: dict[str, Any]) -> object:
-    try:
-        return {"order_id": account.place(order)}
-    except OrderRefusedError as error:
-        return {"error": {"code": 400, "error_type": "InputException", "message": str(error)}}
-
-
-def _subscribe(account: BrokerAccount, document: dict[str, Any]) -> object:
-    mode, tokens = document["v"] if document.get("a") == "mode" else ("", [])
-    account.check_tokens(tokens)
-    return {"mode": mode, "tokens": tokens}
-
-
-_READS: dict[str, Callable[[BrokerAccount, Any], object]] = {
-    "/portfolio/positions": _positions,
-    "/orders": _orders,
-}
-_WRITES: dict[str, Callable[[BrokerAccount, Any], object]] = {
-    "/orders/basket": _place,
-    "/ticker/subscriptions": _subscribe,
-}
-
-
-def _success(data: object) -> dict[str, object]:
-    return {"status": "success", "data": data}
-
-
-def _failure(message: str) -> dict[str, object]:
-    return {"status": "error", "error_type": "InputException", "message": message, "data": None}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Shows what batching changes: `python -m examples.trading.demo [--instruments PATH]`.
 
-The same application runs twice, once with a query for each lookup and once with the library. Both
-get the same requests over HTTP, in turn, and must give the same answers.
+The same application runs twice for each broker, once with a query for each lookup and once with the
+library. Both get the same requests over HTTP, in turn, and must give the same answers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy import create_engine
 from dataloaders.errors import ContractFormatError
 from dataloaders.symbols import generate_contract, import_contract, replace_contract
 
+from .brokers.registry import BROKERS
 from .contract_sample import ContractTooSmallError
 from .measuring import BATCHED, NAIVE, measure
 from .operations import operations_on
@@ -29,18 +30,19 @@ if TYPE_CHECKING:
     from .measuring import Measurement
 
 _HEADING = f"""\
-{"":27}{"":>9}{"queries":>16}{"ms a request":>18}{"times":>9}
-{"operation":27}{"lookups":>9}{"naive":>8}{"batched":>8}{"naive":>9}{"batched":>9}{"faster":>9}"""
+{"":9}{"":27}{"":>9}{"queries":>16}{"ms a request":>18}{"times":>9}
+{"broker":9}{"operation":27}{"lookups":>9}{"naive":>8}{"batched":>8}{"naive":>9}{"batched":>9}{"faster":>9}"""
 
 _EXPLANATION = """
 Both columns are the same application. Its loops ask for one symbol at a time; "naive" sends each
 question to the database, "batched" has the functions of dataloaders.symbols in their place. The
 loops are the same, and know nothing of it: at the first question, the others are found in the rows
-that the loop is going over. Times are medians, from the client's side, with the broker's answer in
-them; the last column is the median of the ratios within each round.
+that the loop is going over. Each broker has loops of its own, over rows of its own kind. Times are
+medians, from the client's side, with the broker's answer in them; the last column is the median of
+the ratios within each round.
 
 The two ways to look symbols up   examples/trading/lookups/
-The loops                         examples/trading/broker/
+The loops                         examples/trading/brokers/
 How to run the application        examples/trading/README.md"""
 
 
@@ -59,18 +61,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         database = Path(directory) / "trading.db"
         try:
             _fill(database, options.instruments, options.rows)
-            measurements = _measure_all(database, options.rounds)
+            measured = _measure_all(database, options.rounds)
         except (ContractFormatError, ContractTooSmallError, BrokerStartError, OSError) as error:
             print(error, file=sys.stderr)  # noqa: T201 - it reports to the terminal
             return 1
     print(_HEADING)  # noqa: T201 - it reports to the terminal
-    for measurement in measurements:
-        print(_line(measurement))  # noqa: T201 - it reports to the terminal
-    faults = [
-        f"{measurement.operation.name}: {fault}"
-        for measurement in measurements
-        for fault in measurement.faults
-    ]
+    faults = []
+    for broker, measurements in measured.items():
+        for measurement in measurements:
+            print(f"{broker:9}{_line(measurement)}")  # noqa: T201 - it reports to the terminal
+            where = f"{broker}: {measurement.operation.name}"
+            faults += [f"{where}: {fault}" for fault in measurement.faults]
     if faults:
         print(f"\n{len(faults)} faults, of which the first are:", *faults[:10], sep="\n")  # noqa: T201 - it reports to the terminal
         return 1
@@ -90,7 +91,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     contract.add_argument(
         "--rows", type=_positive, default=150_000, help="size of the contract that is generated"
     )
-    parser.add_argument("--rounds", type=_positive, default=40, help="timed requests of each kind")
+    parser.add_argument("--rounds", type=_positive, default=15, help="timed requests of each kind")
     return parser.parse_args(arguments)
 
 
@@ -114,15 +115,18 @@ def _fill(database: Path, instruments: str | None, rows: int) -> None:
     print(f"{count:,} instruments {origin} in {perf_counter() - started:.1f} s\n", flush=True)  # noqa: T201 - it reports to the terminal
 
 
-def _measure_all(database: Path, rounds: int) -> list[Measurement]:
+def _measure_all(database: Path, rounds: int) -> dict[str, list[Measurement]]:
     operations = operations_on(database)
-    with (
-        broker_process(database) as broker,
-        app_serving(database, broker, NAIVE) as naive,
-        app_serving(database, broker, BATCHED) as batched,
-    ):
-        urls = {NAIVE: naive, BATCHED: batched}
-        return [measure(operation, urls, rounds) for operation in operations]
+    measured = {}
+    with broker_process(database) as broker_url:
+        for broker in BROKERS:
+            with (
+                app_serving(database, broker_url, NAIVE, broker) as naive,
+                app_serving(database, broker_url, BATCHED, broker) as batched,
+            ):
+                urls = {NAIVE: naive, BATCHED: batched}
+                measured[broker] = [measure(operation, urls, rounds) for operation in operations]
+    return measured
 
 
 def _line(measurement: Measurement) -> str:

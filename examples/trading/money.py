@@ -31,3 +31,16 @@ def rupees(value: object) -> Decimal:
 def to_paisa(amount: Decimal) -> Decimal:
     """Rounds a computed amount to whole paise."""
     return amount.quantize(PAISA)
+
+
+def profit(quantity: int, last_price: object, buy_value: object, sell_value: object) -> Decimal:
+    """Returns what was earned so far, if everything were sold at the last price.
+
+    Args:
+        quantity: The units that are held; below 0 if they are owed.
+        last_price: The price of one.
+        buy_value: What was paid for all that was bought.
+        sell_value: What was received for all that was sold.
+    """
+    worth = quantity * rupees(last_price)
+    return to_paisa(rupees(sell_value) - rupees(buy_value) + worth)

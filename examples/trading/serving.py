@@ -34,11 +34,14 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 @contextmanager
-def app_serving(database: Path, broker_url: str, lookups: str) -> Iterator[str]:
+def app_serving(
+    database: Path, broker_url: str, lookups: str, broker: str = "kite"
+) -> Iterator[str]:
     """Serves the application; gives its address."""
     app = create_app(
         {
             "TRADING_DATABASE_URI": f"sqlite:///{database}",
+            "TRADING_BROKER": broker,
             "TRADING_BROKER_URL": broker_url,
             "TRADING_LOOKUPS": lookups,
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import create_engine
 
+from dataloaders.lookahead.sites import forget_sites
 from dataloaders.symbols import generate_contract, replace_contract
 
 if TYPE_CHECKING:
@@ -39,18 +40,24 @@ def other_contract(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fill(tmp_path_factory.mktemp("other") / "trading.db", 500, seed=1)
 
 
+@pytest.fixture(autouse=True)
+def _new_process() -> None:
+    """Each test starts with what a new process knows: look-ahead learns of each call site."""
+    forget_sites()
+
+
 @pytest.fixture
-def serve(contract: Path) -> Callable[[BrokerAccount], AbstractContextManager[dict[str, str]]]:
+def serve(contract: Path) -> Callable[..., AbstractContextManager[dict[str, str]]]:
     """Starts a broker with an account and both variants; gives the variants' addresses."""
     from examples.trading.broker_server import BrokerServer, running
     from examples.trading.serving import app_serving
 
     @contextmanager
-    def serving(account: BrokerAccount) -> Iterator[dict[str, str]]:
+    def serving(account: BrokerAccount, broker: str = "kite") -> Iterator[dict[str, str]]:
         with ExitStack() as stack:
-            broker = stack.enter_context(running(BrokerServer(account)))
+            url = stack.enter_context(running(BrokerServer(account)))
             yield {
-                variant: stack.enter_context(app_serving(contract, broker, variant))
+                variant: stack.enter_context(app_serving(contract, url, variant, broker))
                 for variant in ("naive", "batched")
             }
 

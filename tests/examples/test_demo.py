@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from dataloaders.symbols import Symbol, SymbolLoader
 from examples.trading import demo
+from examples.trading.brokers.registry import BROKERS
 from examples.trading.comparison import differences
 from examples.trading.lookups import batched
 
@@ -20,7 +21,7 @@ def test_demo_shows_the_queries_of_both_variants(capsys: pytest.CaptureFixture[s
     assert demo.main(SMALL) == 0
     shown = capsys.readouterr().out
     rows = re.findall(r"\) +(\d+) +(\d+) +(\d+) ", shown)
-    assert rows == [("30", "30", "1"), ("150", "150", "1"), ("60", "60", "1")]
+    assert rows == [("30", "30", "1"), ("150", "150", "1"), ("60", "60", "1")] * len(BROKERS)
 
 
 def test_demo_fails_if_queries_are_more_than_they_have_to_be(

@@ -14,6 +14,9 @@ import pytest
 
 from examples.trading.app import create_app
 from examples.trading.broker_account import BrokerAccount
+from examples.trading.brokers.ordinal import segments as ordinal
+from examples.trading.brokers.registry import BROKERS
+from examples.trading.brokers.wicker import segments as wicker
 from examples.trading.comparison import differences
 from examples.trading.contract_sample import pick_instruments
 from examples.trading.operations import operations_on
@@ -26,10 +29,12 @@ if TYPE_CHECKING:
 
     from examples.trading.operations import Operation
 
-    Serve = Callable[[BrokerAccount], AbstractContextManager[dict[str, str]]]
+    Serve = Callable[..., AbstractContextManager[dict[str, str]]]
     Row = dict[str, Any]
 
 VARIANTS = ("naive", "batched")
+
+of_every_broker = pytest.mark.parametrize("broker", BROKERS)
 
 
 def query(database: Path, text: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -131,13 +136,13 @@ def run(urls: dict[str, str], operation: Operation) -> dict[str, Answer]:
     }
 
 
-@pytest.mark.parametrize(
-    ("path", "lookups"), [("/basket", 30), ("/positions", 150), ("/subscription", 60)]
-)
+@of_every_broker
+@pytest.mark.parametrize("path", ["/basket", "/positions", "/subscription"])
 def test_variants_answer_alike_with_as_many_queries_as_lookups_and_with_one(
-    contract: Path, serve: Serve, operations: dict[str, Operation], path: str, lookups: int
+    contract: Path, serve: Serve, operations: dict[str, Operation], broker: str, path: str
 ) -> None:
-    with serve(BrokerAccount.with_a_history(contract)) as urls:
+    lookups = operations[path].lookups
+    with serve(BrokerAccount.with_a_history(contract), broker) as urls:
         answers = run(urls, operations[path])
     assert [answers[variant].lookups for variant in VARIANTS] == [lookups, lookups]
     assert [answers[variant].queries for variant in VARIANTS] == [lookups, 1]
@@ -145,11 +150,12 @@ def test_variants_answer_alike_with_as_many_queries_as_lookups_and_with_one(
     assert list(differences(naive, batched, ignoring=["order_id"])) == []
 
 
+@of_every_broker
 def test_basket_reaches_the_broker_in_its_own_terms(
-    contract: Path, serve: Serve, operations: dict[str, Operation]
+    contract: Path, serve: Serve, operations: dict[str, Operation], broker: str
 ) -> None:
     account = BrokerAccount(contract)
-    with serve(account) as urls:
+    with serve(account, broker) as urls:
         answers = run(urls, operations["/basket"])
     legs = json.loads(operations["/basket"].body or "")["orders"]
     expected = [
@@ -163,21 +169,23 @@ def test_basket_reaches_the_broker_in_its_own_terms(
     ]
     assert len(expected) == 10
     for answer in answers.values():
-        results = data(answer)
-        assert [(row["token"], row["brsymbol"], row["brexchange"]) for row in results] == expected
-        placed = {row["order_id"]: row for row in account.orders()}
-        assert [placed[row["order_id"]]["quantity"] for row in results] == [
-            each["quantity"] for each in legs
-        ]
+        placed = {int(row["order_id"]): row for row in account.orders()}
+        rows = [placed[int(result["order_id"])] for result in data(answer)]
+        assert [
+            (str(row["instrument_token"]), row["tradingsymbol"], row["exchange"]) for row in rows
+        ] == expected
+        assert [row["quantity"] for row in rows] == [each["quantity"] for each in legs]
+        assert [row["price"] for row in rows] == [float(each.get("price", 0)) for each in legs]
     # Had a token not belonged to its symbol, the broker would have refused the order.
     assert len(account.orders()) == 20
 
 
+@of_every_broker
 def test_positions_have_the_names_that_the_contract_gives_them(
-    contract: Path, serve: Serve, operations: dict[str, Operation]
+    contract: Path, serve: Serve, operations: dict[str, Operation], broker: str
 ) -> None:
     account = BrokerAccount.with_a_history(contract)
-    with serve(account) as urls:
+    with serve(account, broker) as urls:
         answers = run(urls, operations["/positions"])
     expected = [
         query(
@@ -198,10 +206,18 @@ def test_positions_have_the_names_that_the_contract_gives_them(
         ]
 
 
+@pytest.mark.parametrize(
+    ("broker", "segments"),
+    [("kite", {}), ("ordinal", ordinal.CODES), ("wicker", wicker.SEGMENTS)],
+)
 def test_subscription_says_how_prices_are_read(
-    contract: Path, serve: Serve, operations: dict[str, Operation]
+    contract: Path,
+    serve: Serve,
+    operations: dict[str, Operation],
+    broker: str,
+    segments: dict[str, object],
 ) -> None:
-    with serve(BrokerAccount(contract)) as urls:
+    with serve(BrokerAccount(contract), broker) as urls:
         answers = run(urls, operations["/subscription"])
     expected = [
         query(
@@ -218,59 +234,84 @@ def test_subscription_says_how_prices_are_read(
         assert [
             (row["token"], row["segment"], row["lotsize"], float(row["tick_size"]))
             for row in instruments
-        ] == expected
+        ] == [
+            (token, segments.get(brexchange, brexchange), lotsize, tick_size)
+            for token, brexchange, lotsize, tick_size in expected
+        ]
         # An index trades under another exchange at the broker.
-        assert any(row["segment"] != row["exchange"] for row in instruments)
+        assert any(
+            brexchange != row["exchange"]
+            for (_, brexchange, _, _), row in zip(expected, instruments, strict=True)
+        )
         assert data(answer)["unknown"] == []
 
 
-def test_a_symbol_that_two_instruments_share_at_the_broker_is_the_first_one(
-    contract: Path, serve: Serve
+@pytest.mark.parametrize(
+    ("broker", "shared_by"), [("kite", "brsymbol"), ("ordinal", "token"), ("wicker", "token")]
+)
+def test_what_two_instruments_share_at_the_broker_is_the_first_one(
+    contract: Path, serve: Serve, broker: str, shared_by: str
 ) -> None:
     shared = query(
         contract,
-        "SELECT brsymbol, exchange, min(id) FROM symtoken"
-        " GROUP BY brsymbol, exchange HAVING count(*) > 1",
+        "SELECT brsymbol, token, exchange, min(id) FROM symtoken"  # noqa: S608 - a column's name
+        f" GROUP BY {shared_by}, exchange HAVING count(*) > 1",
     )
     assert shared
-    rows = [position(tradingsymbol=brsymbol, exchange=exchange) for brsymbol, exchange, _ in shared]
+    rows = [
+        position(tradingsymbol=brsymbol, exchange=exchange, instrument_token=int(token))
+        for brsymbol, token, exchange, _ in shared
+    ]
     first = [
         query(contract, "SELECT symbol, token FROM symtoken WHERE id = ?", row_id)[0]
-        for _, _, row_id in shared
+        for *_, row_id in shared
     ]
-    with serve(BrokerAccount(contract, rows)) as urls:
+    with serve(BrokerAccount(contract, rows), broker) as urls:
         for variant in VARIANTS:
             positions = data(ask(urls[variant], "GET", "/positions"))
             assert [(row["symbol"], row["token"]) for row in positions] == first
 
 
-def test_unknown_positions_keep_the_brokers_names(contract: Path, serve: Serve) -> None:
-    rows = [
-        position(tradingsymbol="CRUDEOIL19JANFUT", exchange="MCX", instrument_token=53_500_007),
-        position(),
-        position(tradingsymbol="GOLDM19FEBFUT", exchange="MCX", instrument_token=53_500_263),
-    ]
+@pytest.mark.parametrize(
+    ("broker", "names"),
+    [
+        ("kite", ["CRUDEOIL19JANFUT", "SBIN", "GOLDM19FEBFUT"]),
+        ("ordinal", ["53500007", "SBIN", "53500263"]),
+        ("wicker", ["53500007", "SBIN", "53500263"]),
+    ],
+)
+def test_unknown_positions_keep_the_brokers_names(
+    contract: Path, serve: Serve, broker: str, names: list[str]
+) -> None:
     [(token,)] = query(
         contract, "SELECT token FROM symtoken WHERE symbol = 'SBIN' AND exchange = 'NSE'"
     )
-    with serve(BrokerAccount(contract, rows)) as urls:
+    rows = [
+        position(tradingsymbol="CRUDEOIL19JANFUT", exchange="MCX", instrument_token=53_500_007),
+        position(instrument_token=int(token)),
+        position(tradingsymbol="GOLDM19FEBFUT", exchange="MCX", instrument_token=53_500_263),
+    ]
+    with serve(BrokerAccount(contract, rows), broker) as urls:
         naive, batched = (ask(urls[variant], "GET", "/positions") for variant in VARIANTS)
     assert data(naive) == data(batched)
-    assert [(row["symbol"], row["token"], row["brexchange"]) for row in data(batched)] == [
-        ("CRUDEOIL19JANFUT", "53500007", "MCX"),
-        ("SBIN", token, "NSE"),
-        ("GOLDM19FEBFUT", "53500263", "MCX"),
+    assert [row["symbol"] for row in data(batched)] == names
+    assert [row["brsymbol"] for row in data(batched)] == names
+    assert [(row["token"], row["brexchange"]) for row in data(batched)] == [
+        ("53500007", "MCX"),
+        (token, "NSE"),
+        ("53500263", "MCX"),
     ]
     assert (naive.lookups, naive.queries, batched.queries) == (5, 5, 1)
 
 
-def test_amounts_are_exact(contract: Path, serve: Serve) -> None:
+@of_every_broker
+def test_amounts_are_exact(contract: Path, serve: Serve, broker: str) -> None:
     rows = [
         position(),
         position(quantity=-2, multiplier=1000, last_price=0.7, buy_value=0, sell_value=2100.1),
         position(quantity=0, average_price=0, last_price=72, buy_value=0.1, sell_value=0.3),
     ]
-    with serve(BrokerAccount(contract, rows)) as urls:
+    with serve(BrokerAccount(contract, rows), broker) as urls:
         for variant in VARIANTS:
             positions = data(ask(urls[variant], "GET", "/positions"))
             assert [(row["average_price"], row["ltp"], row["pnl"]) for row in positions] == [
@@ -309,33 +350,79 @@ def test_order_book_finds_renamed_instruments_and_shows_unknown_ones(
     assert (naive.lookups, naive.queries, batched.queries) == (6, 6, 2)
 
 
-def test_placed_orders_are_in_the_order_book(contract: Path, serve: Serve) -> None:
+@of_every_broker
+def test_placed_orders_are_in_the_order_book(contract: Path, serve: Serve, broker: str) -> None:
     legs = basket(leg(quantity=5), leg(pricetype="LIMIT", price="812.40", action="SELL"))
-    with serve(BrokerAccount(contract)) as urls:
+    with serve(BrokerAccount(contract), broker) as urls:
         for number, variant in enumerate(VARIANTS, start=1):
             placed = data(ask(urls[variant], "POST", "/basket", legs))
             book = data(ask(urls[variant], "GET", "/orders"))
             assert len(book) == 2 * number
             assert [row["order_id"] for row in placed] == [row["order_id"] for row in book[-2:]]
-            assert [(row["status"], row["quantity"], row["price"]) for row in book[-2:]] == [
-                ("complete", 5, "0.0"),
-                ("open", 1, "812.4"),
+            assert [
+                (row["symbol"], row["action"], row["status"], row["quantity"], row["price"])
+                for row in book[-2:]
+            ] == [
+                ("SBIN", "BUY", "complete", 5, "0.0"),
+                ("SBIN", "SELL", "open", 1, "812.4"),
             ]
 
 
-def test_nothing_is_asked_for_an_empty_book(contract: Path, serve: Serve) -> None:
-    with serve(BrokerAccount(contract)) as urls:
+@of_every_broker
+def test_order_and_position_book_are_the_same_with_every_broker(
+    contract: Path, serve: Serve, broker: str
+) -> None:
+    history = BrokerAccount.with_a_history(contract)
+    [(token,)] = query(
+        contract, "SELECT token FROM symtoken WHERE symbol = 'SBIN' AND exchange = 'NSE'"
+    )
+    rejected = order(instrument_token=int(token))
+    account = BrokerAccount(contract, history.positions, [*history.orders(), rejected])
+    with serve(account) as kite, serve(account, broker) as other:
+        for path in ("/orders", "/positions"):
+            expected = data(ask(kite["naive"], "GET", path))
+            answers = {variant: ask(other[variant], "GET", path) for variant in VARIANTS}
+            assert expected
+            for answer in answers.values():
+                assert list(differences(expected, data(answer), ignoring=["order_id"])) == []
+            assert answers["batched"].queries == 1
+
+
+@pytest.mark.parametrize("book", BROKERS["kite"].books)
+def test_each_book_of_kites_takes_one_query(contract: Path, serve: Serve, book: str) -> None:
+    history = BrokerAccount.with_a_history(contract)
+    traded = {"trade_id": "1", "fill_timestamp": "2026-08-18 10:15:00"}
+    account = BrokerAccount(
+        contract,
+        history.positions,
+        history.orders(),
+        day_positions=history.positions,
+        trades=[row | traded for row in history.orders()],
+        holdings=history.positions,
+        quotes={f"{row['exchange']}:{row['tradingsymbol']}": row for row in history.positions},
+    )
+    with serve(account) as urls:
+        naive, batched = (ask(urls[variant], "GET", f"/{book}") for variant in VARIANTS)
+    assert list(differences(data(naive), data(batched))) == []
+    assert batched.lookups == naive.queries >= len(data(batched)) >= 12
+    assert batched.queries == 1
+
+
+@of_every_broker
+def test_nothing_is_asked_for_an_empty_book(contract: Path, serve: Serve, broker: str) -> None:
+    with serve(BrokerAccount(contract), broker) as urls:
         for variant in VARIANTS:
-            for path in ("/orders", "/positions"):
-                answer = ask(urls[variant], "GET", path)
+            for book in BROKERS[broker].books:
+                answer = ask(urls[variant], "GET", f"/{book}")
                 assert (data(answer), answer.lookups, answer.queries) == ([], 0, 0)
 
 
-def test_unknown_legs_are_refused_on_their_own(contract: Path, serve: Serve) -> None:
+@of_every_broker
+def test_unknown_legs_are_refused_on_their_own(contract: Path, serve: Serve, broker: str) -> None:
     account = BrokerAccount(contract)
     legs = basket(leg(symbol="NOSUCH"), leg(), leg(exchange="NYSE"))
     only_unknown = basket(leg(symbol="NOSUCH"))
-    with serve(account) as urls:
+    with serve(account, broker) as urls:
         naive, batched = (ask(urls[variant], "POST", "/basket", legs) for variant in VARIANTS)
         none_left = [
             data(ask(urls[variant], "POST", "/basket", only_unknown)) for variant in VARIANTS
@@ -348,10 +435,13 @@ def test_unknown_legs_are_refused_on_their_own(contract: Path, serve: Serve) -> 
     assert len(account.orders()) == 2
 
 
-def test_unknown_symbols_are_left_out_of_a_subscription(contract: Path, serve: Serve) -> None:
+@of_every_broker
+def test_unknown_symbols_are_left_out_of_a_subscription(
+    contract: Path, serve: Serve, broker: str
+) -> None:
     unknown = {"symbol": "NOSUCH", "exchange": "NSE"}
     body = json.dumps({"mode": "full", "symbols": [unknown, {"symbol": "TCS", "exchange": "BSE"}]})
-    with serve(BrokerAccount(contract)) as urls:
+    with serve(BrokerAccount(contract), broker) as urls:
         naive, batched = (
             data(ask(urls[variant], "POST", "/subscription", body)) for variant in VARIANTS
         )
@@ -423,7 +513,7 @@ def test_an_unknown_mode_and_an_unknown_path_are_refused(
             400,
             "The body: mode must be one of ltp, quote, full.",
         )
-        assert ask(urls[variant], "GET", "/holdings").status == 404
+        assert ask(urls[variant], "GET", "/dividends").status == 404
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -441,10 +531,12 @@ def test_a_broker_that_is_down_is_a_bad_gateway(
 
 
 class Babbler(BaseHTTPRequestHandler):
+    says = "<html>Maintenance</html>"
+
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"<html>Maintenance</html>")
+        self.wfile.write(self.says.encode())
 
     def log_message(self, *_arguments: object) -> None:
         pass
@@ -474,13 +566,51 @@ def test_rows_that_lack_a_field_are_a_bad_gateway(contract: Path, serve: Serve) 
     with serve(BrokerAccount(contract, [position(), row])) as urls:
         answer = ask(urls["batched"], "GET", "/positions")
     assert answer.status == 502
-    assert message(answer) == "Row 1 of the broker's position book has no last_price."
+    assert message(answer) == "Row 1 of the broker's /portfolio/positions has no last_price."
 
 
-def test_the_brokers_refusals_are_passed_on(
-    other_contract: Path, serve: Serve, operations: dict[str, Operation]
+NESTED_ROW: Row = {
+    "instrument": {"id": 7},
+    "product": "MIS",
+    "quantity": {"net": 1, "multiplier": 1},
+    "price": {"average": 1, "last": 1},
+    "value": {"bought": 1, "sold": 1},
+}
+
+
+BAD_ANSWERS = [
+    ("/positions", [], "The broker's answer is no object."),
+    ("/positions", {}, "The broker refused: it gave no reason"),
+    ("/positions", {"problem": {"detail": "Closed."}}, "The broker refused: Closed."),
+    ("/positions", {"data": {"net": None}}, "The broker's /book/positions has no rows."),
+    (
+        "/positions",
+        {"data": {"net": {"rows": [NESTED_ROW]}}},
+        "Row 0 of the broker's /book/positions, instrument, has no segment.",
+    ),
+    (
+        "/orders",
+        {"data": {"orders": {"17": "gone"}}},
+        "Row 17 of the broker's /book/orders is no object.",
+    ),
+]
+
+
+def test_nested_answers_that_lack_something_are_a_bad_gateway(
+    contract: Path, babbling_broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serve(BrokerAccount(other_contract)) as urls:
+    with app_serving(contract, babbling_broker, "batched", "wicker") as url:
+        for path, says, reason in BAD_ANSWERS:
+            monkeypatch.setattr(Babbler, "says", json.dumps(says))
+            answer = ask(url, "GET", path)
+            assert (answer.status, message(answer)) == (502, reason)
+
+
+@of_every_broker
+def test_the_brokers_refusals_are_passed_on(
+    other_contract: Path, serve: Serve, operations: dict[str, Operation], broker: str
+) -> None:
+    with serve(BrokerAccount(other_contract), broker) as urls:
         for answer in run(urls, operations["/basket"]).values():
             results = data(answer)
             assert {row["status"] for row in results} == {"error"}
@@ -491,7 +621,12 @@ def test_the_brokers_refusals_are_passed_on(
 
 
 @pytest.mark.parametrize(
-    "setting", [{"TRADING_LOOKUPS": "magic"}, {"TRADING_BROKER_URL": "ftp://broker"}]
+    "setting",
+    [
+        {"TRADING_LOOKUPS": "magic"},
+        {"TRADING_BROKER": "nobody"},
+        {"TRADING_BROKER_URL": "ftp://broker"},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(setting: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="must be"):

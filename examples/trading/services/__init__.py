@@ -1,4 +1,4 @@
 """What the application does for its clients.
 
-No service knows of batching: the loops below ask for one symbol at a time.
+No service knows of batching: the brokers' loops below them ask for one symbol at a time.
 """

@@ -1,4 +1,4 @@
-"""New orders, from the application's terms into the broker's."""
+"""New orders, from the application's terms into Kite's."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from examples.trading.requests import BasketLeg
 
-    from .payloads import NewOrder
+    from .payloads import KiteNewOrder
 
 
-def new_orders(legs: Sequence[BasketLeg]) -> list[NewOrder | None]:
+def new_orders(legs: Sequence[BasketLeg]) -> list[KiteNewOrder | None]:
     """Returns each leg's order, or None for one whose symbol the master contract does not have."""
-    orders: list[NewOrder | None] = []
+    orders: list[KiteNewOrder | None] = []
     for leg in legs:
         token = get_token(leg.symbol, leg.exchange)
         if token is None:
