@@ -247,7 +247,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             batch.keys[cache_key] = key
             batch.futures.append(future)
             if self._announced or self._looks_around:
-                self._add_ahead(batch, cache_key, key)
+                self._add_ahead(batch, self._look_ahead(cache_key, key))
         batch.asked_from(copy_context())
         return future
 
@@ -298,6 +298,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             known.append(answer)
         if not group.awaited:
             return tick.answer(unwrapped(known, return_exceptions=return_exceptions))
+        if self._announced and last is not None and last is tick.batch:
+            self._add_ahead(last, self._take_announced(cache_keys))
         return future
 
     async def load_required(self, key: K) -> V:
@@ -370,7 +372,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 if answer is not MISSING:
                     known[cache_key] = answer
                     del missing[cache_key]
-        announced = self._take_announced() if self._announced and missing else NOTHING
+        announced = self._take_announced(missing) if self._announced and missing else NOTHING
         answers = self._turns.fetch(missing, announced) if missing else []
         if len(answers) < len(asked):
             known.update(zip(missing, answers, strict=True))
@@ -449,12 +451,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         Raises:
             InvalidKeyError: As `get_many`; then none of them is announced.
         """
-        cache_keys, asked = self._cache_keys(keys)
-        if self._mode != OFF and self._can_wait:
-            values, ahead = self._values, self._store.ahead
-            for cache_key, key in zip(cache_keys, asked, strict=True):
-                if values.get(cache_key, MISSING) is MISSING and cache_key not in ahead:
-                    self._announced[cache_key] = key
+        self._announce(zip(*self._cache_keys(keys), strict=True))
         return self
 
     def over(self, rows: Iterable[Row], *fields: Field) -> Collection[Row]:
@@ -478,13 +475,12 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             ConfigurationError: The fields are none, or in none of the rows.
         """
         rows = rows if isinstance(rows, Collection) else list(rows)
-        keys = []
+        keys: list[tuple[Hashable, Any]] = []
         for key in keys_in(self.name, rows, fields):
             # A row without a proper key: whoever asks for it gets the error, not who announces.
             with suppress(Exception):
-                self._cache_key(key)
-                keys.append(key)
-        self.expect(keys)
+                keys.append((self._cache_key(key), key))
+        self._announce(keys)
         return rows
 
     @classmethod
@@ -580,8 +576,21 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 found |= peers_of(self, cache_key, key)
         return found
 
-    def _take_announced(self) -> dict[Hashable, Any]:
-        """Returns announced keys that are still unknown: as many as one batch has room for."""
+    def _announce(self, keys: Iterable[tuple[Hashable, Any]]) -> None:
+        if self._mode != OFF and self._can_wait:
+            values, ahead = self._values, self._store.ahead
+            for cache_key, key in keys:
+                if values.get(cache_key, MISSING) is MISSING and cache_key not in ahead:
+                    self._announced[cache_key] = key
+
+    def _take_announced(self, asked: Iterable[Hashable] = ()) -> dict[Hashable, Any]:
+        """Returns announced keys that are still unknown: as many as one batch has room for.
+
+        Args:
+            asked: The cache keys of those that are asked for just now.
+        """
+        for cache_key in asked:
+            self._announced.pop(cache_key, None)
         found: dict[Hashable, Any] = {}
         while self._announced and len(found) + 1 != self._full_at:
             cache_key = next(iter(self._announced))
@@ -628,10 +637,10 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         values = list(self._values.values()) if type(self._values) is dict else []
         return [*reversed(values), *self._store.ahead.values()]
 
-    def _add_ahead(self, batch: Batch, cache_key: Hashable, key: K) -> None:
-        """Adds what should go along with a key to the batch that takes it."""
+    def _add_ahead(self, batch: Batch, keys: dict[Hashable, Any]) -> None:
+        """Adds keys to the batch that is being collected, as far as it has room."""
         pending = self._store.pending
-        for each, sibling in self._look_ahead(cache_key, key).items():
+        for each, sibling in keys.items():
             if self.is_full(batch):
                 break
             if each not in pending:
@@ -695,6 +704,24 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     def answer_within(self, answers: Mapping[Hashable, Any], cache_key: Hashable) -> Any:  # noqa: ANN401, ARG002 - see prefix_of
         """Returns the answer to a key that follows from a batch's answers, or MISSING."""
         return MISSING
+
+    def drop_ahead(self, batch: Batch, outcome: dict[Hashable, Any] | Exception) -> bool:
+        """Takes what look-ahead has added out of a batch, if that may be why it failed.
+
+        Args:
+            batch: The batch.
+            outcome: The answers to its keys, or what its function has raised.
+
+        Returns:
+            Whether the batch is to be run again: those who asked must not suffer for others.
+        """
+        if not batch.ahead:
+            return False
+        if isinstance(outcome, Exception):
+            failed = self.may_blame_keys(outcome)
+        else:
+            failed = batch.has_failed(outcome)
+        return failed and self._store.drop_ahead(batch)
 
     def may_blame_keys(self, error: Exception) -> bool:
         """Whether a batch may have failed because of keys that look-ahead has added to it."""

@@ -175,12 +175,12 @@ class Turns:
         try:
             try:
                 answers = self._answers(batch, context)
-                if batch.ahead and batch.has_failed(answers) and self._cache.drop_ahead(batch):
-                    answers = self._answers(batch, context)
+                again = loader.drop_ahead(batch, answers)
             except Exception as error:
-                # What look-ahead has added must not harm those who asked.
-                if not (loader.may_blame_keys(error) and self._cache.drop_ahead(batch)):
+                if not loader.drop_ahead(batch, error):
                     raise
+                answers, again = {}, True
+            if again:
                 answers = self._answers(batch, context)
             self._cache.settle(batch, answers)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer

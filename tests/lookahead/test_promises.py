@@ -1219,6 +1219,23 @@ def test_both_ways_of_asking_share_what_went_along() -> None:
     assert (loader.stats.expected, loader.stats.used, loader.stats.wasted) == (4, 4, 0)
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_many_at_once_take_announced_keys_along(asynchronous: bool) -> None:  # noqa: FBT001 - a parameter
+    loader = Announced().expect([1, 2, 3, 4])
+
+    async def load() -> Any:
+        return await loader.load_many([2, 1])
+
+    found = asyncio.run(load()) if asynchronous else loader.get_many([2, 1])
+    assert found == [("got", 2), ("got", 1)]
+    assert [sorted(batch) for batch in loader.batches] == [[1, 2, 3, 4]]
+    # Who asked for the first two was not helped by their having been announced.
+    assert (loader.stats.expected, loader.stats.used) == (2, 0)
+    assert loader.get(4) == ("got", 4)
+    assert (loader.stats.expected, loader.stats.used) == (2, 1)
+    assert len(loader.batches) == 1
+
+
 def test_a_cancelled_load_harms_nobody() -> None:
     loader = Announced().expect([1, 2, 3])
 
