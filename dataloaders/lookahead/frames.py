@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from .libraries import BOTTOM, OWN, PASSED
+from .loops import is_in_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ MAX_READ: Final = 12
 """Frames whose variables are read, at most."""
 
 SITE_FRAMES: Final = 6
-"""Frames that make up a call site: a loop's line is often a few frames above the lookup."""
+"""Frames that make up a call site, at most: a loop is often a few frames above the lookup."""
 
 _OPTIMIZED: Final = 0x1  # inspect.CO_OPTIMIZED: the variables are no dictionary of the function's
 _KEEPING_LOCALS: Final = frozenset({"locals", "vars", "eval", "exec"})
@@ -40,7 +41,7 @@ def module_of(frame: FrameType) -> str:
 
 
 def site_of(frame: FrameType | None) -> int:
-    """Returns a number for the place that asks: the line and those of its callers.
+    """Returns a number for the place that asks: the line and those of its callers, up to a loop.
 
     Two places may share a number, by chance; what is learned for a number is checked when used.
     """
@@ -50,6 +51,8 @@ def site_of(frame: FrameType | None) -> int:
             break
         lines.append(id(frame.f_code))
         lines.append(frame.f_lasti)
+        if is_in_loop(frame):
+            break
         frame = frame.f_back
     return hash(tuple(lines))
 

@@ -34,12 +34,32 @@ _OVER_OTHERS: Final[frozenset[type]] = frozenset(
         type(iter(deque())),
     }
 )
-MAX_YOUNG: Final = 10_000
-"""Objects that are looked at, at most."""
+MAX_YOUNG: Final = 1_500
+"""Objects of a generation that are looked at, the youngest: a loop has begun just now."""
+
+MAX_YOUNGEST: Final = 200
+"""The same for a lookup that may well be a single one."""
+
+_MAX_KNOWN: Final = 10_000
+_known: dict[tuple[int, int], bool] = {}
 
 
 def is_in_loop(frame: FrameType) -> bool:
-    """Whether the instruction that a frame is at stands inside a loop of its code."""
+    """Whether the instruction that a frame is at stands inside a loop of its code.
+
+    Of a code object only its id is kept. Should another one get it, a search is made that is
+    longer or shorter than it should be, once.
+    """
+    place = (id(frame.f_code), frame.f_lasti)
+    try:
+        return _known[place]
+    except KeyError:
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        return _known.setdefault(place, _stands_in_loop(frame))
+
+
+def _stands_in_loop(frame: FrameType) -> bool:
     code = frame.f_code.co_code
     operations, arguments = code[::2], code[1::2]  # each instruction, and each cache, has two bytes
     here = frame.f_lasti // 2
@@ -55,10 +75,15 @@ def is_in_loop(frame: FrameType) -> bool:
     return False
 
 
-def iterated(ids: set[int]) -> Iterator[Any]:
-    """Yields the containers of young iterators that have just yielded one of some objects."""
+def iterated(ids: set[int], most: int = MAX_YOUNG) -> Iterator[Any]:
+    """Yields the containers of young iterators that have just yielded one of some objects.
+
+    Args:
+        ids: The ids of those objects.
+        most: How many objects of each young generation are looked at, the youngest first.
+    """
     for generation in (0, 1):
-        for each in gc.get_objects(generation=generation)[-MAX_YOUNG:]:
+        for each in gc.get_objects(generation=generation)[-most:]:
             kind = type(each)
             if kind in _OVER_SEQUENCES:
                 items, last = _items_and_last(each)

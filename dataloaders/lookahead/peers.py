@@ -125,11 +125,13 @@ class _Asking:
     def _by_search(self, *, again: bool) -> dict[Hashable, Any]:
         """Returns what a search around the lookup leads to."""
         around = self._around
-        # A single lookup is not worth more than a glance.
-        if not (again or around.are_a_loop()):
-            search = Search(self._key, self._parts, around.nearest())
+        if not (again or around.is_worker()):
+            # A single lookup is not worth more than a glance; a worker is seldom alone.
+            in_loop = around.are_a_loop()
+            layers = around.nearest_in_a_loop() if in_loop else around.nearest()
+            search = Search(self._key, self._parts, layers)
             likely = chain(search.exact(), search.transformed(), search.composed())
-            return self._by_first(search, likely)
+            return self._by_first(search, chain(likely, search.row_by_row() if in_loop else ()))
         search = Search(self._key, self._parts, around.whole(), held=around.handed_over())
         found = self._by_first(search, search.origins()) or self._by_records()
         if found or self._loader.shared or not around.is_worker():

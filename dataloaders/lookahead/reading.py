@@ -163,11 +163,10 @@ def _kind_of_type(cls: type) -> int:
 
 
 def _may_be_a_record(cls: type) -> bool:
-    package = _package_of(cls)
-    # What loaders return are rows like others.
-    return package not in _NO_RECORDS or (
-        package in OWN and "__dataclass_fields__" in _of_class(cls, "__dict__")
-    )
+    if "__dataclass_fields__" in _of_class(cls, "__dict__") and _package_of(cls) in OWN:
+        return True  # what loaders return are rows like others; they themselves are none
+    packages = {_package_of(base) for base in _of_class(cls, "__mro__")}
+    return packages.isdisjoint(OWN) and _package_of(cls) not in _NO_RECORDS
 
 
 def _of_class(cls: type, name: str) -> Any:  # noqa: ANN401 - an attribute of a class

@@ -220,7 +220,7 @@ class Search:
                 continue
             fields = plain_fields(value)
             self._left -= len(fields)
-            sources = _sources(fields, self._parts)
+            sources = _sources(fields, self._parts) if self._may_be_made_of(fields) else None
             if sources is None:
                 continue
             for container in chain.from_iterable(self._reached):
@@ -387,21 +387,21 @@ class Search:
                 if kind_of(row) in {PLAIN, OPAQUE}:
                     continue
                 origin = self._origin(container, path, row, transformed=False)
-                if origin is None and number < _FEW and self._may_be_made_of(row):
+                if origin is None and number < _FEW and self._may_be_made_of(plain_fields(row)):
                     origin = self._origin(container, path, row, transformed=True)
                 if origin is not None:
                     return self._from_outermost(origin, container)
         return None
 
-    def _may_be_made_of(self, row: object) -> bool:
-        """Whether the key's first part is so plainly in a row's field that it is no accident."""
+    def _may_be_made_of(self, fields: list[tuple[Path, Any]]) -> bool:
+        """Whether the key's first part is so plainly in a field that it is no accident."""
         text = text_of(self._parts[0])
         if not text:
             return False
         within = type(self._parts[0]) is str or len(text) >= _MIN_DIGITS
         return any(
             (within and type(field) is str and text in field) or text_of(field) == text
-            for _, field in plain_fields(row)
+            for _, field in fields
         )
 
     def _from_outermost(self, origin: Origin, container: Container) -> Origin:
@@ -437,7 +437,9 @@ class Search:
                     return other, path + route.path
         for other in chain.from_iterable(self._reached):
             for items, path in other.row_lists():
-                holds_containers = kind_of(items[0]) in {SEQUENCE, MAPPING}
+                holds_containers = kind_of(items[0]) in {SEQUENCE, MAPPING} and not (
+                    other.kind == MAPPING and _is_record(other.value)
+                )
                 if holds_containers and any(item is container.value for item in items[:MAX_ITEMS]):
                     return other, path
                 if other.kind == container.kind == SEQUENCE and _is_slice(container.value, items):

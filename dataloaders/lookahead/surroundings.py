@@ -13,7 +13,7 @@ from .frames import (
     readable_frames,
     variables_of,
 )
-from .loops import is_in_loop, iterated
+from .loops import MAX_YOUNG, MAX_YOUNGEST, is_in_loop, iterated
 from .origins import Root
 from .threads import other_stacks
 
@@ -56,10 +56,8 @@ class Surroundings:
         self._start = start
 
     def are_a_loop(self) -> bool:
-        """Whether the lookup stands in a loop, or a worker makes it, who is seldom alone."""
-        return self.is_worker() or any(
-            is_in_loop(frame) for _, frame in readable_frames(self._start)
-        )
+        """Whether the lookup stands in a loop."""
+        return any(is_in_loop(frame) for _, frame in islice(readable_frames(self._start), GLANCE))
 
     def is_worker(self) -> bool:
         """Whether this thread was started for its work alone."""
@@ -74,6 +72,11 @@ class Surroundings:
             if height == 0 or is_function(frame):
                 yield _local_variables(height, frame)
 
+    def nearest_in_a_loop(self) -> Iterator[Layer]:
+        """Yields the same, and what the loop goes over where no variable holds that."""
+        yield from self.nearest()
+        yield self._iterated(MAX_YOUNGEST)
+
     def whole(self) -> Iterator[Layer]:
         """Yields all that rows may be found in, the likeliest first."""
         for height, frame in readable_frames(self._start):
@@ -83,7 +86,7 @@ class Surroundings:
         body = self._request.request_body()
         if body is not None:
             yield [(Root("body"), body)]
-        yield [(Root("loop", number), each) for number, each in enumerate(iterated(self.ids()))]
+        yield self._iterated(MAX_YOUNG)
         for height, frame in readable_frames(self._start):
             yield [
                 (Root("global", height, name), value)
@@ -133,6 +136,10 @@ class Surroundings:
             return ()
         names = variables_of(frame) if root.kind == "local" else frame.f_globals
         return (names[root.name],) if root.name in names else ()
+
+    def _iterated(self, most: int) -> Layer:
+        found = enumerate(iterated(self.ids(), most))
+        return [(Root("loop", number), each) for number, each in found]
 
     def _variables(self) -> Iterator[Any]:
         for _, frame in readable_frames(self._start):

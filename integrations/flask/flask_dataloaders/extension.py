@@ -19,7 +19,7 @@ from .cli import symbols
 from .settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from contextvars import ContextVar
 
     from flask import Flask
@@ -50,6 +50,8 @@ class DataLoaders:
             is made from `DATALOADERS_DATABASE_URI`; see `Settings`.
         table: The application's own model of the master contract, if it has one; see
             `SymbolMaster`.
+        partition: Returns, in a request's context, what the request has its history of look-ahead
+            in common with: the name of the user's broker, or the user. See `LoaderRegistry`.
 
     Raises:
         ConfigurationError: A `DATALOADERS_*` setting has a value that it cannot have.
@@ -61,9 +63,11 @@ class DataLoaders:
         *,
         engine: Engine | AsyncEngine | Callable[[], Engine | AsyncEngine] | None = None,
         table: Any = None,  # noqa: ANN401 - a Core table or a mapped class
+        partition: Callable[[], Hashable] | None = None,
     ) -> None:
         self._engine = engine
         self._table = table
+        self._partition = partition
         if app is not None:
             self.init_app(app)
 
@@ -78,7 +82,9 @@ class DataLoaders:
             raise ConfigurationError(f"DataLoaders({app.name})", "set up once", "a second time")
         settings = read_settings(app)
         engine = settings.make_engine() if self._engine is None else self._engine
-        app.extensions[_NAME] = _Application(engine, self._table, settings.lookahead)
+        app.extensions[_NAME] = _Application(
+            engine, self._table, settings.lookahead, self._partition
+        )
         # A context of the application alone (a command's, a test's) ends with the second only.
         app.teardown_request(_end_of_request)
         app.teardown_appcontext(_end_of_context)
@@ -112,10 +118,12 @@ class _Application:
         engine: Engine | AsyncEngine | Callable[[], Engine | AsyncEngine] | None,
         table: object,
         lookahead: str,
+        partition: Callable[[], Hashable] | None,
     ) -> None:
         self._engine = engine
         self._table = table
         self._lookahead = lookahead
+        self._partition = partition
         self._registry: LoaderRegistry | None = None
         self._lock = threading.Lock()
         if not callable(engine):
@@ -133,6 +141,7 @@ class _Application:
     def _make(self, engine: Engine | AsyncEngine | None) -> LoaderRegistry:
         registry = LoaderRegistry() if engine is None else SymbolMaster(engine, self._table)
         registry.lookahead = self._lookahead
+        registry.partition = self._partition
         return registry
 
 
