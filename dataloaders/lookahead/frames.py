@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .libraries import BOTTOM, OWN, PASSED
-from .loops import is_in_loop
+from .loops import in_loop, is_in_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,16 +46,17 @@ def site_of(frame: FrameType | None) -> int:
 
     Two places may share a number, by chance; what is learned for a number is checked when used.
     """
-    lines = []
+    places = []
     for _ in range(SITE_FRAMES):
         if frame is None:
             break
-        lines.append(id(frame.f_code))
-        lines.append(frame.f_lasti)
-        if is_in_loop(frame):
+        place = (id(frame.f_code), frame.f_lasti)
+        places.append(place)
+        # Every lookup that looks around comes here, so what is known is not asked for by a call.
+        if in_loop.get(place) or (place not in in_loop and is_in_loop(place, frame)):
             break
         frame = frame.f_back
-    return hash(tuple(lines))
+    return hash(tuple(places))
 
 
 def readable_frames(start: FrameType | None) -> Iterator[tuple[int, FrameType]]:
@@ -65,14 +67,27 @@ def readable_frames(start: FrameType | None) -> Iterator[tuple[int, FrameType]]:
     for height in range(MAX_FRAMES):
         if start is None or read == MAX_READ:
             return
-        name = module_of(start)
-        package = name.partition(".")[0]
-        if package in BOTTOM or name in BOTTOM or start.f_code is tracing:
+        belongs_to = _owner_of(module_of(start))
+        if belongs_to is _SERVER or start.f_code is tracing:
             return
-        if package not in PASSED and package not in OWN:
+        if belongs_to is _APPLICATION:
             read += 1
             yield height, start
         start = start.f_back
+
+
+_APPLICATION: Final = "application"
+_PASSED: Final = "passed"
+_SERVER: Final = "server"
+
+
+@lru_cache(maxsize=10_000)
+def _owner_of(module: str) -> str:
+    """Returns whose a module is, by its name."""
+    package = module.partition(".")[0]
+    if package in BOTTOM or module in BOTTOM:
+        return _SERVER
+    return _PASSED if package in PASSED or package in OWN else _APPLICATION
 
 
 def is_function(frame: FrameType) -> bool:
@@ -90,7 +105,7 @@ def is_in_worker(start: FrameType) -> bool:
         name = module_of(frame)
         if name == "threading":
             return True
-        if name in BOTTOM or name.partition(".")[0] in BOTTOM:
+        if _owner_of(name) is _SERVER:
             return False
         frame = frame.f_back
     return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dis
 import gc
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,22 +41,29 @@ MAX_YOUNGEST: Final = 200
 """The same for a lookup that may well be a single one."""
 
 _MAX_KNOWN: Final = 10_000
-_known: dict[tuple[int, int], bool] = {}
+Place: TypeAlias = tuple[int, int]
+
+in_loop: dict[Place, bool] = {}
+"""What is known of places so far."""
 
 
-def is_in_loop(frame: FrameType) -> bool:
+def is_in_loop(place: Place, frame: FrameType) -> bool:
     """Whether the instruction that a frame is at stands inside a loop of its code.
 
     Of a code object only its id is kept. Should another one get it, a search is made that is
     longer or shorter than it should be, once.
     """
-    place = (id(frame.f_code), frame.f_lasti)
-    try:
-        return _known[place]
-    except KeyError:
-        if len(_known) >= _MAX_KNOWN:
-            _known.clear()
-        return _known.setdefault(place, _stands_in_loop(frame))
+    known = in_loop.get(place)
+    if known is None:
+        if len(in_loop) >= _MAX_KNOWN:
+            in_loop.clear()
+        known = in_loop[place] = _stands_in_loop(frame)
+    return known
+
+
+def place_of(frame: FrameType) -> Place:
+    """Returns what stands for the instruction that a frame is at."""
+    return id(frame.f_code), frame.f_lasti
 
 
 def _stands_in_loop(frame: FrameType) -> bool:
@@ -82,7 +89,8 @@ def iterated(ids: set[int], most: int = MAX_YOUNG) -> Iterator[Any]:
         ids: The ids of those objects.
         most: How many objects of each young generation are looked at, the youngest first.
     """
-    for generation in (0, 1):
+    # Where so many were made since the last collection, those of the next generation are older.
+    for generation in (0,) if gc.get_count()[0] >= most else (0, 1):
         for each in gc.get_objects(generation=generation)[-most:]:
             kind = type(each)
             if kind in _OVER_SEQUENCES:

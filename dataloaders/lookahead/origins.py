@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dataloaders.batch import MISSING
 
@@ -23,8 +23,7 @@ MAX_ROWS_AT_HAND: Final = 4
 """Rows of one container that are variables, at most: a loop is at one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(NamedTuple):
     """Where a path starts.
 
     Attributes:
@@ -88,11 +87,19 @@ AS_IT_IS: Final = Source((), (IDENTITY,))
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the rows are, and what of them the key's parts are; None for a part not found."""
+    """Where the rows are, and what of them the key's parts are.
+
+    Attributes:
+        root: Where the way to the rows starts.
+        rows: The path from there.
+        sources: Where in a row each part of the key is; None for one that was not found.
+        departed: Whether the row at hand has been taken away from the others.
+    """
 
     root: Root
     rows: Path
     sources: tuple[Source | Template | None, ...]
+    departed: bool = False
 
     def with_transforms(self, transforms: tuple[Transform, ...]) -> Origin | None:
         """Returns the same origin with other transformations for the first part of the key."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .frames import first_frame_outside, site_of
-from .search import Search, record_with
+from .search import Search
 from .sites import Site, Trial, site_for
+from .sources import record_with
 from .surroundings import Request, Surroundings
 from .transforms import IDENTITY, equal, fitting, may_become
 
@@ -101,7 +102,7 @@ class _Asking:
         for origin in self._site.origins:
             for value in self._around.values_at(origin.root):
                 siblings = origin.siblings(value, self._parts)
-                if self._explains(origin, siblings):
+                if self._explains(origin, siblings) or origin.departed:
                     found |= self._loader.ahead_keys(self._key, siblings, self._site)
         return found
 
@@ -130,8 +131,7 @@ class _Asking:
             in_loop = around.are_a_loop()
             layers = around.nearest_in_a_loop() if in_loop else around.nearest()
             search = Search(self._key, self._parts, layers)
-            likely = chain(search.exact(), search.transformed(), search.composed())
-            return self._by_first(search, chain(likely, search.row_by_row() if in_loop else ()))
+            return self._by_first(search, search.origins() if in_loop else search.likely())
         search = Search(self._key, self._parts, around.whole(), held=around.handed_over())
         found = self._by_first(search, search.origins()) or self._by_records()
         if found or self._loader.shared or not around.is_worker():

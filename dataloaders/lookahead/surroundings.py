@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from .frames import (
     frame_at,
@@ -13,7 +12,7 @@ from .frames import (
     readable_frames,
     variables_of,
 )
-from .loops import MAX_YOUNG, MAX_YOUNGEST, is_in_loop, iterated
+from .loops import MAX_YOUNG, MAX_YOUNGEST, is_in_loop, iterated, place_of
 from .origins import Root
 from .threads import other_stacks
 
@@ -21,14 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import FrameType
 
-GLANCE: Final = 6
+GLANCE: Final = 3
 """Frames that are looked at for a lookup that may well be a single one."""
+
+NEAREST: Final = 6
+"""Frames that are looked at for the first lookup in a loop."""
 
 MAX_HANDED_OVER: Final = 8
 """Items of a tuple that a worker was handed, among which its row may be."""
 
-Layer: TypeAlias = "list[tuple[Root, Any]]"
-"""What belongs together, the variables of a frame for example, each with its name."""
+
+class Layer(NamedTuple):
+    """What belongs together, the variables of a frame for example.
+
+    Attributes:
+        kind: As for `Root`.
+        height: As for `Root`.
+        values: Each with its name.
+    """
+
+    kind: str
+    height: int
+    values: Iterable[tuple[Any, Any]]
 
 
 class Request(Protocol):
@@ -54,56 +67,54 @@ class Surroundings:
     def __init__(self, request: Request, start: FrameType) -> None:
         self._request = request
         self._start = start
+        self._frames = list(readable_frames(start))
+        self._variables: dict[int, dict[str, Any]] = {}
 
     def are_a_loop(self) -> bool:
         """Whether the lookup stands in a loop."""
-        return any(is_in_loop(frame) for _, frame in islice(readable_frames(self._start), GLANCE))
+        return any(is_in_loop(place_of(frame), frame) for _, frame in self._frames[:NEAREST])
 
     def is_worker(self) -> bool:
         """Whether this thread was started for its work alone."""
         return is_in_worker(self._start)
 
-    def nearest(self) -> Iterator[Layer]:
+    def nearest(self, frames: int = GLANCE) -> Iterator[Layer]:
         """Yields the variables of the nearest callers.
 
         Those of a module are left out: they are many, and seldom a loop's.
         """
-        for height, frame in islice(readable_frames(self._start), GLANCE):
+        for height, frame in self._frames[:frames]:
             if height == 0 or is_function(frame):
-                yield _local_variables(height, frame)
+                yield Layer("local", height, self._variables_of(height, frame).items())
 
     def nearest_in_a_loop(self) -> Iterator[Layer]:
         """Yields the same, and what the loop goes over where no variable holds that."""
-        yield from self.nearest()
+        yield from self.nearest(NEAREST)
         yield self._iterated(MAX_YOUNGEST)
 
     def whole(self) -> Iterator[Layer]:
         """Yields all that rows may be found in, the likeliest first."""
-        for height, frame in readable_frames(self._start):
-            yield _local_variables(height, frame)
+        for height, frame in self._frames:
+            yield Layer("local", height, self._variables_of(height, frame).items())
         if self._request.shared and self.is_worker():
             yield from self.other_threads()
         body = self._request.request_body()
         if body is not None:
-            yield [(Root("body"), body)]
+            yield Layer("body", 0, [(None, body)])
         yield self._iterated(MAX_YOUNG)
-        for height, frame in readable_frames(self._start):
-            yield [
-                (Root("global", height, name), value)
-                for name, value in global_containers(frame).items()
-            ]
+        for height, frame in self._frames:
+            yield Layer("global", height, global_containers(frame).items())
 
     def other_threads(self) -> Iterator[Layer]:
         """Yields the variables of those that may have handed a row over to this thread."""
         for stack in other_stacks(self._start):
-            for number, frame in readable_frames(stack):
-                variables = variables_of(frame, own_thread=False)
-                yield [(Root("thread", number, name), value) for name, value in variables.items()]
+            for height, frame in readable_frames(stack):
+                yield Layer("thread", height, variables_of(frame, own_thread=False).items())
 
     def records(self) -> Iterator[tuple[Root, list[Any]]]:
         """Yields the records that the loaders nearby have loaded."""
         for name, records in self._request.records_nearby():
-            yield Root("records", name=name), records
+            yield Root("records", 0, name), records
 
     def handed_over(self) -> list[Any]:
         """Returns what is in the tuples that a worker was given: its arguments, a pair of a row."""
@@ -111,14 +122,14 @@ class Surroundings:
             return []
         return [
             item
-            for value in self._variables()
+            for value in self._all_variables()
             if type(value) is tuple
             for item in value[:MAX_HANDED_OVER]
         ]
 
     def ids(self) -> set[int]:
         """Returns the ids of what the callers' variables hold."""
-        return set(map(id, self._variables()))
+        return set(map(id, self._all_variables()))
 
     def values_at(self, root: Root) -> Iterable[Any]:
         """Returns what a root stands for here and now; nothing, if it is not there."""
@@ -134,17 +145,18 @@ class Surroundings:
         frame = frame_at(self._start, root.height)
         if frame is None:
             return ()
-        names = variables_of(frame) if root.kind == "local" else frame.f_globals
+        names = self._variables_of(root.height, frame) if root.kind == "local" else frame.f_globals
         return (names[root.name],) if root.name in names else ()
 
     def _iterated(self, most: int) -> Layer:
-        found = enumerate(iterated(self.ids(), most))
-        return [(Root("loop", number), each) for number, each in found]
+        return Layer("loop", 0, enumerate(iterated(self.ids(), most)))
 
-    def _variables(self) -> Iterator[Any]:
-        for _, frame in readable_frames(self._start):
-            yield from variables_of(frame).values()
+    def _all_variables(self) -> Iterator[Any]:
+        for height, frame in self._frames:
+            yield from self._variables_of(height, frame).values()
 
-
-def _local_variables(height: int, frame: FrameType) -> Layer:
-    return [(Root("local", height, name), value) for name, value in variables_of(frame).items()]
+    def _variables_of(self, height: int, frame: FrameType) -> dict[str, Any]:
+        variables = self._variables.get(height)
+        if variables is None:
+            variables = self._variables[height] = variables_of(frame)
+        return variables
