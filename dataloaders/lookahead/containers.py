@@ -128,6 +128,12 @@ def is_record(mapping: dict[Any, Any]) -> bool:
     return all(type(key) is str and key.isidentifier() and not key.isupper() for key in keys)
 
 
+def are_mixed(values: Sequence[Any]) -> bool:
+    """Whether some texts are numbers and others are none, as the fields of one row are."""
+    texts = [value for value in values[:_FEW] if type(value) is str and value]
+    return len({text.replace(".", "").isdecimal() for text in texts}) > 1
+
+
 def is_list_of_records(value: object) -> bool:
     """Whether a value is a list of objects with fields."""
     return type(value) is list and bool(value) and kind_of(value[0]) in {RECORD, MAPPING}

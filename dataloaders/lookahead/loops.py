@@ -37,7 +37,7 @@ _OVER_OTHERS: Final[frozenset[type]] = frozenset(
 MAX_YOUNG: Final = 1_500
 """Objects of a generation that are looked at, the youngest: a loop has begun just now."""
 
-MAX_YOUNGEST: Final = 200
+MAX_YOUNGEST: Final = 400
 """The same for a lookup that may well be a single one."""
 
 _MAX_KNOWN: Final = 10_000

@@ -44,7 +44,7 @@ MAX_FIELDS: Final = 48
 MAX_DEPTH: Final = 3
 """Containers inside each other in one row."""
 
-MAX_EXPANDED: Final = 20_000
+MAX_EXPANDED: Final = 5_000
 """Rows that a path may lead to; more of them are not read."""
 
 

@@ -131,7 +131,9 @@ class _Asking:
             in_loop = around.are_a_loop()
             layers = around.nearest_in_a_loop() if in_loop else around.nearest()
             search = Search(self._key, self._parts, layers)
-            return self._by_first(search, search.origins() if in_loop else search.likely())
+            if not in_loop:
+                return self._by_first(search, search.likely())
+            return self._by_first(search, search.origins()) or self._by_records()
         search = Search(self._key, self._parts, around.whole(), held=around.handed_over())
         found = self._by_first(search, search.origins()) or self._by_records()
         if found or self._loader.shared or not around.is_worker():

@@ -17,6 +17,7 @@ from .containers import (
     MAX_ITEMS,
     Container,
     Rows,
+    are_mixed,
     is_list_of_records,
     is_list_of_rows,
     is_record,
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 MAX_LOOKED_AT: Final = 600
 """Values that one search compares with the key."""
+
+MAX_EQUAL: Final = 1_000
+"""Rows of a list none of which is a variable; what is equal to a row is in any large list."""
 
 MAX_UNPACKED: Final = 300
 """Rows of one list that are compared value by value."""
@@ -220,7 +224,7 @@ class Search:
     def row_by_row(self) -> Iterator[Origin]:
         """Yields origins in containers none of whose rows is a variable."""
         for rows in self._rows:
-            if not is_list_of_rows(rows.items[0]):
+            if len(rows.items) <= MAX_EQUAL and not is_list_of_rows(rows.items[0]):
                 origin = self._in_any(rows)
                 if origin is not None:
                     yield self._from_outermost(origin, rows.container)
@@ -328,7 +332,7 @@ class Search:
             source = None if id(value) in at_hand else source_in(rows.items)
             if source is None or not self._is_column(rows.items):
                 continue
-            if rows.container.kind == MAPPING and is_record(value):
+            if rows.container.kind == MAPPING and (is_record(value) or are_mixed(rows.items)):
                 continue
             origin = Origin(rows.container.root, rows.path, (source, *self._unknown))
             yield self._from_outermost(origin, rows.container)
@@ -345,9 +349,10 @@ class Search:
         if type(part) is int and part not in self._numbers:
             return None  # a number is in many lists; a loop over numbers has it in a variable
         kind = type(part)
-        found = any(
-            item is part or (type(item) is kind and item == part) for item in items[:MAX_ITEMS]
-        )
+        if len(items) > MAX_EQUAL:
+            found = any(item is part for item in items[:MAX_ITEMS])
+        else:
+            found = any(item is part or (type(item) is kind and item == part) for item in items)
         return AS_IT_IS if found else None
 
     def _made_of_one(self, items: Sequence[Any]) -> Source | None:
