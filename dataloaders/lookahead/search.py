@@ -52,6 +52,7 @@ MAX_NESTING: Final = 3
 """Loops around each other that are seen through."""
 
 _AROUND: Final = 1  # frames further up in which a loop around is looked for
+_OF_VARIABLES: Final = frozenset({"local", "thread"})
 _MIN_ROWS: Final = 2
 _FEW: Final = 16
 _TEXTS: Final = frozenset({str, bytes})
@@ -89,6 +90,7 @@ class Search:
         self._numbers: list[int | float] = []
         self._starts: dict[Root, Any] = {}
         self._to_come = iter(layers)
+        self._next = next(self._to_come, None)
         self._is_continued = False
         self._seen = {id(key)}
         self._routes: dict[int, list[Container]] = {}
@@ -111,9 +113,10 @@ class Search:
             The rows that it leads to, and those of them of which one is a variable, with that
             one; None if there is no layer left.
         """
-        layer = next(self._to_come, None)
+        layer = self._next
         if layer is None:
             return None
+        self._next = next(self._to_come, None)
         level = self._take_note_of(layer)
         # Before Python 3.12 each `for` of a comprehension may have a frame of its own; and that
         # of a thread that has handed over a row may be any.
@@ -393,8 +396,10 @@ class Search:
         walked = 0
         for _ in range(MAX_NESTING):
             while (outer := self._around(container)) is None and walked < _AROUND:
-                if self._next_layer() is None:
+                # What variables hold is not part of what none does.
+                if self._next is None or self._next.kind not in _OF_VARIABLES:
                     break
+                self._next_layer()
                 walked += not self._is_continued
             if outer is None:
                 break

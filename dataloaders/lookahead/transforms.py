@@ -98,7 +98,9 @@ def worth_trying(texts: list[Any], part: Any) -> list[Transform]:  # noqa: ANN40
     """
     texts = [text for text in texts if type(text) is str]
     found: list[Transform] = []
-    suffixes = Counter(match[0] for text in texts if (match := _SUFFIX.search(text)))
+    suffixes = Counter(
+        match[0] for text in texts if "-" in text and (match := _SUFFIX.search(text))
+    )
     for suffix, count in suffixes.most_common(_MAX_TRIED):
         if count >= _MIN_TEXT and not (type(part) is str and part.endswith(suffix)):
             found.append(("without_suffix", suffix))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
 from sqlalchemy import Engine
@@ -201,14 +201,14 @@ class TableLoader(DataLoader[Any, R | None]):
 
     def _fetch_by_prefix(self, execute: Execute, keys: Keys) -> list[Any]:
         """Asks for all rows with the first parts of the keys, which may be prefixes themselves."""
-        prefixes = {key[:1]: position for position, key in enumerate(dict.fromkeys(keys))}
-        prefixes = {prefix: position for position, prefix in enumerate(prefixes)}
+        firsts = dict.fromkeys([key[:1] for key in keys])
+        prefixes = {prefix: position for position, prefix in enumerate(firsts)}
         definition = self._definition
         start = 1 + len(definition.lead)
         end = start + len(definition.key) - 1
         known: list[list[tuple[Any, Any]]] = [[] for _ in prefixes]
         record = definition.record
-        for row in self._in_order(self._plan().rows_by_prefix(execute, list(prefixes))):
+        for row in self._in_order(self._plan().rows_by_prefix(execute, list(firsts))):
             known[row[0]].append((tuple(row[start:end]), record(*row[end:])))
         answers = [PrefixAnswer(rows) if len(rows) <= MAX_ROWS else UNKNOWN for rows in known]
         values = []
@@ -331,9 +331,8 @@ class TableLoader(DataLoader[Any, R | None]):
         return self
 
     def _in_order(self, rows: list[Row]) -> list[Row]:
-        end = 1 + len(self._definition.lead)
         try:
-            return sorted(rows, key=lambda row: tuple(row[1:end]))
+            return sorted(rows, key=itemgetter(slice(1, 1 + len(self._definition.lead))))
         except TypeError:  # a view's lead, which may be NULL
             return rows
 
