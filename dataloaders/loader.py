@@ -567,6 +567,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """Returns what should go along with a key that is to be fetched."""
         if self._store.pending and self.is_under_way(key):
             return {}
+        self.count_used()
         was_announced = self._announced.pop(cache_key, MISSING) is not MISSING
         found = self._take_announced() if self._announced else {}
         if self._looks_around and not was_announced:

@@ -107,9 +107,12 @@ class Surroundings:
 
     def other_threads(self) -> Iterator[Layer]:
         """Yields the variables of those that may have handed a row over to this thread."""
-        for stack in other_stacks(self._start):
+        for number, stack in enumerate(other_stacks(self._start)):
             for height, frame in readable_frames(stack):
-                yield Layer("thread", height, variables_of(frame, own_thread=False).items())
+                variables = variables_of(frame, own_thread=False)
+                # Two threads may well run the same function.
+                named = [((number, name), value) for name, value in variables.items()]
+                yield Layer("thread", height, named)
 
     def records(self) -> Iterator[tuple[Root, list[Any]]]:
         """Yields the records that the loaders nearby have loaded."""
