@@ -557,23 +557,32 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self.allow_lookahead(registry.lookahead)
         self._scope = ref(scope)
         if self._looks_around:
-            # Outside of requests nobody can say whose partition it would be.
-            ask = None if scope.is_common else registry.partition
-            partition = None if ask is None else ask()
-            if self.shared or partition is not None:
-                self._memory = Memory(registry.history, partition)
+            self._memory = self._memory_in(scope)
+
+    def _memory_in(self, scope: LoaderScope) -> Memory | None:
+        registry = scope.registry
+        if registry.partition is None or scope.is_common:  # which is nobody's partition
+            return Memory(registry.history, None) if self.shared else None
+        try:
+            partition = registry.partition()
+            hash(partition)
+        except Exception:  # noqa: BLE001 - one that reads the session has none to read in a command
+            return None
+        if partition is None and not self.shared:
+            return None
+        return Memory(registry.history, partition)
 
     def _look_ahead(self, cache_key: Hashable, key: K) -> dict[Hashable, Any]:
         """Returns what should go along with a key that is to be fetched."""
         if self._store.pending and self.is_under_way(key):
             return {}
-        self.count_used()
         was_announced = self._announced.pop(cache_key, MISSING) is not MISSING
         found = self._take_announced() if self._announced else {}
         if self._looks_around and not was_announced:
             # Whatever there is in the application's variables, this lookup has nothing to do
             # with it, and so must not fail of it.
             with suppress(Exception):
+                self.count_used()  # or what was of use would look wasted until the scope ends
                 found |= peers_of(self, cache_key, key)
         return found
 
@@ -610,16 +619,25 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """Has all that outlives this loader know what it was asked for."""
         self.count_used()
         if self._memory is not None:
-            self._memory.hand_over(self.ledger.was_used)
+            # What is learned for the next request must not harm this one.
+            with suppress(Exception):
+                self._memory.hand_over(self.ledger.was_used)
 
     def remembered(self, site: Site, cache_key: Hashable, key: K) -> dict[Hashable, Any]:
         """Returns the keys that a place asked for last, and notes the one that it asks for now."""
         if self._memory is None:
             return {}
-        recalled = self._memory.recall(site, cache_key, key)
+        recalled = self._memory.recall(site, cache_key, key, self._by_cache_key)
         found = {each: known for each, known in recalled.items() if self._is_unknown(each)}
         found.pop(cache_key, None)
         self.ledger.expect(found)
+        return found
+
+    def _by_cache_key(self, keys: Iterable[Any]) -> dict[Hashable, Any]:
+        found = {}
+        for key in keys:
+            with suppress(Exception):  # a get_cache_key that refuses it by now
+                found[self._cache_key(key)] = key
         return found
 
     def request_body(self) -> Any:  # noqa: ANN401 - whatever was sent

@@ -17,6 +17,7 @@ from weakref import WeakSet, ref
 
 from .errors import NoRegistryError, NoScopeError, ScopeClosedError, ScopeReusedError
 from .lookahead.history import History
+from .lookahead.threads import note_starter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -385,5 +386,7 @@ class ScopeThreadPoolExecutor(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Schedules a call; see `concurrent.futures.Executor.submit`."""
-        call = partial(copy_context().run, fn, *args, **kwargs)
+        context = copy_context()
+        context.run(note_starter)
+        call = partial(context.run, fn, *args, **kwargs)
         return super().submit(call)

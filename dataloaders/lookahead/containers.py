@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .paths import BEHIND, ITEMS, KEYS, VALUES, Path, Step, fields_of
+from .paths import BEHIND, ITEMS, KEYS, MAX_FIELDS, VALUES, Path, Step, fields_of
 from .reading import (
     INDIRECT,
     MAPPING,
     OPAQUE,
-    PLAIN,
+    PLAIN_TYPES,
     RECORD,
     SEQUENCE,
     behind,
@@ -117,7 +117,11 @@ def _steps_into(value: Any, kind: int) -> Iterable[tuple[Step, Any]]:  # noqa: A
         # More of them are rows; if one of those leads further, it is a variable as well. What is
         # found in one is looked for in all.
         return ((ITEMS, item) for item in items) if len(items) <= _FEW else ()
-    if kind == MAPPING and all(kind_of(inner) <= OPAQUE for inner in dict.values(value)):
+    if (
+        kind == MAPPING
+        and dict.__len__(value) <= MAX_FIELDS
+        and all(kind_of(inner) <= OPAQUE for inner in dict.values(value))
+    ):
         return ()  # the usual row, without a step for each field that leads nowhere
     return fields_of(value)
 
@@ -173,7 +177,10 @@ def _are_alike(one: Any, other: Any) -> bool:  # noqa: ANN401 - whatever rows ho
         return False
     if kind_of(one) == RECORD:
         return True
+    more, fewer = sorted((dict.__len__(one), dict.__len__(other)), reverse=True)
+    if more > MAX_FIELDS or fewer * 4 < more * 3:
+        return False
     ours, theirs = (
-        {key for key in keys_of(each) if kind_of(key) == PLAIN} for each in (one, other)
+        {key for key in keys_of(each) if type(key) in PLAIN_TYPES} for each in (one, other)
     )
-    return len(ours & theirs) * 4 >= max(len(ours), len(theirs)) * 3
+    return len(ours & theirs) * 4 >= more * 3

@@ -24,6 +24,7 @@ SITE_FRAMES: Final = 6
 
 _OPTIMIZED: Final = 0x1  # inspect.CO_OPTIMIZED: the variables are no dictionary of the function's
 _KEEPING_LOCALS: Final = frozenset({"locals", "vars", "eval", "exec"})
+_WORKERS: Final = frozenset({"threading", "gevent.threadpool"})
 _PROXIES: Final = sys.version_info >= (3, 13)  # https://peps.python.org/pep-0667/
 _OWN_REFERENCES: Final = 3  # to a snapshot of locals: its frame's, ours, getrefcount's argument
 
@@ -103,7 +104,7 @@ def is_in_worker(start: FrameType) -> bool:
     frame: FrameType | None = start
     while frame is not None:
         name = module_of(frame)
-        if name == "threading":
+        if name in _WORKERS:
             return True
         if _owner_of(name) is _SERVER:
             return False

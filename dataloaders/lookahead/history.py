@@ -7,9 +7,10 @@ request go along with the first of the next one, for as long as some of them are
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
+import uuid
 from typing import TYPE_CHECKING, Any, Final
-
-from .reading import PLAIN_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -32,6 +33,11 @@ REST: Final = 64
 """Requests for which it is."""
 
 _LEAST_SHARE: Final = 4  # one key in so many has to be used
+_MAX_TEXT: Final = 200  # characters, or bytes
+# Their values hold nothing else; a datetime may have an application's time zone.
+_KEPT_TYPES: Final = frozenset(
+    {str, bytes, int, float, bool, type(None), decimal.Decimal, dt.date, uuid.UUID}
+)
 
 
 class _Past:
@@ -40,7 +46,7 @@ class _Past:
     __slots__ = ("keys", "resting", "strikes")
 
     def __init__(self) -> None:
-        self.keys: dict[Hashable, Any] = {}
+        self.keys: list[Any] = []
         self.strikes = 0
         self.resting = 0
 
@@ -52,22 +58,22 @@ class History:
         # Single operations are atomic. Of requests that end together one may be forgotten.
         self._pasts: dict[Hashable, _Past] = {}
 
-    def keys_of(self, place: Hashable) -> dict[Hashable, Any]:
-        """Returns the keys that a place asked for last, by cache key."""
+    def keys_of(self, place: Hashable) -> list[Any]:
+        """Returns the keys that a place asked for last."""
         past = self._pasts.get(place)
         if past is None:
-            return {}
+            return []
         if past.resting:
             past.resting -= 1
-            return {}
+            return []
         return past.keys
 
-    def keep(self, place: Hashable, keys: dict[Hashable, Any], *, paid: bool) -> None:
+    def keep(self, place: Hashable, keys: list[Any], *, paid: bool) -> None:
         """Remembers the keys of a request that is over.
 
         Args:
             place: Who asked.
-            keys: What for, by cache key.
+            keys: What for.
             paid: Whether what had been remembered was of use.
         """
         past = self._pasts.pop(place, None) or _Past()
@@ -76,8 +82,9 @@ class History:
             past.strikes, past.resting = 0, REST
         past.keys = keys
         if keys or past.strikes or past.resting:
-            while len(self._pasts) >= MAX_PLACES:
-                self._pasts.pop(next(iter(self._pasts)), None)
+            if len(self._pasts) >= MAX_PLACES:
+                for oldest in list(self._pasts)[: MAX_PLACES // 8]:
+                    self._pasts.pop(oldest, None)
             self._pasts[place] = past
 
 
@@ -97,15 +104,29 @@ class Memory:
         self._asked: dict[Site, dict[Hashable, Any]] = {}
         self._recalled: dict[Site, dict[Hashable, Any]] = {}
 
-    def recall(self, site: Site, cache_key: Hashable, key: object) -> dict[Hashable, Any]:
-        """Notes what a place asks for; returns, the first time, what it asked for last."""
+    def recall(
+        self,
+        site: Site,
+        cache_key: Hashable,
+        key: object,
+        cache_keys_of: Callable[[list[Any]], dict[Hashable, Any]],
+    ) -> dict[Hashable, Any]:
+        """Notes what a place asks for; returns, the first time, what it asked for last.
+
+        Args:
+            site: The place.
+            cache_key: What its key is kept under.
+            key: Its key.
+            cache_keys_of: Returns keys by cache key, which may be another one in each request.
+        """
         asked = self._asked.get(site)
         if asked is not None:
             if len(asked) < MAX_KEYS:
                 asked[cache_key] = key
             return {}
         self._asked[site] = {cache_key: key}
-        recalled = self._history.keys_of((self._partition, site))
+        past = self._history.keys_of((self._partition, site))
+        recalled = cache_keys_of(past) if past else {}
         if recalled:
             self._recalled[site] = recalled
         return recalled
@@ -120,15 +141,17 @@ class Memory:
             recalled = self._recalled.get(site, {})
             used = {each: key for each, key in recalled.items() if each in asked or was_used(each)}
             paid = len(used) * _LEAST_SHARE >= len(recalled)
-            keys = dict(list((used | asked).items())[:MAX_KEYS])
-            if len(keys) < MIN_KEYS or not all(map(_is_plain, keys.values())):
-                keys = {}
+            keys = list((used | asked).values())[:MAX_KEYS]
+            if len(keys) < MIN_KEYS or not all(map(_may_be_kept, keys)):
+                keys = []
             if keys or recalled:
                 self._history.keep((self._partition, site), keys, paid=paid)
         self._asked.clear()
         self._recalled.clear()
 
 
-def _is_plain(key: object) -> bool:
+def _may_be_kept(key: object) -> bool:
     parts = key if type(key) is tuple else (key,)
-    return PLAIN_TYPES.issuperset(map(type, parts))
+    return _KEPT_TYPES.issuperset(map(type, parts)) and all(
+        len(part) <= _MAX_TEXT for part in parts if isinstance(part, str | bytes)
+    )

@@ -43,20 +43,25 @@ class Ledger:
     def expect(self, cache_keys: Iterable[Hashable], site: Site | None = None) -> None:
         """Takes note of whole keys that go along."""
         for cache_key in cache_keys:
-            if site is not None:
-                site.expected += 1
-            self._expected[cache_key] = (site, None)
+            if cache_key not in self._expected:
+                self._expected[cache_key] = (site, None)
+                if site is not None:
+                    site.expected += 1
 
     def expect_prefixes(self, as_read: dict[Hashable, Any], site: Site) -> None:
         """Takes note of keys without their last parts, and of those parts as they were read."""
-        site.expected += len(as_read)
         for prefix, rest in as_read.items():
-            self._expected[prefix] = (site, rest)
+            if prefix not in self._expected:
+                self._expected[prefix] = (site, rest)
+                site.expected += 1
 
     def use(self, cache_keys: list[Hashable]) -> None:
         """Takes note that whole keys were asked for; empties the list."""
         while cache_keys:
-            cache_key = cache_keys.pop()
+            try:
+                cache_key = cache_keys.pop()
+            except IndexError:  # another thread is at it, too
+                return
             entry = self._expected.get(cache_key)
             if entry is None:
                 if type(cache_key) is tuple:

@@ -65,3 +65,9 @@ BOTTOM: Final = frozenset(
 
 LIBRARIES: Final = OWN | PASSED | {name for name in BOTTOM if "." not in name}
 """All of them."""
+
+GREEN: Final = frozenset({"gevent", "eventlet", "greenlet"})
+"""What switches between green threads."""
+
+WAITING: Final = GREEN | {"_queue", "_thread", "concurrent", "queue", "threading"}
+"""What threads are handed work with, and wait with."""

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-# Every loop ends with one of them; the one without interrupt is an await's.
+# Every loop ends with one of them; the one without interrupt is an await's, or a handler's.
 _JUMPS_BACK: Final = tuple(
     bytes([number])
     for name, number in dis.opmap.items()
     if "JUMP_BACKWARD" in name and not name.endswith("NO_INTERRUPT")
+)
+_OF_AWAIT: Final = frozenset(
+    number for name, number in dis.opmap.items() if name in {"SEND", "END_SEND"}
 )
 _EXTENDED_ARG: Final = dis.opmap["EXTENDED_ARG"]
 
@@ -73,10 +76,14 @@ def _stands_in_loop(frame: FrameType) -> bool:
     for jump in _JUMPS_BACK:
         end = operations.find(jump, here)
         while end >= 0:
-            distance = arguments[end]
-            if operations[end - 1] == _EXTENDED_ARG:
-                distance += arguments[end - 1] << 8
-            if end - distance <= here:
+            distance, shift, before = arguments[end], 8, end - 1
+            while operations[before] == _EXTENDED_ARG:
+                distance += arguments[before] << shift
+                shift, before = shift + 8, before - 1
+            start = max(end - distance, 0)
+            # An await is a loop of the interpreter's own. Some jumps have a cache behind them, from
+            # whose end they count.
+            if start <= here and _OF_AWAIT.isdisjoint(operations[start : start + 3]):
                 return True
             end = operations.find(jump, end + 1)
     return False

@@ -11,6 +11,7 @@ from .reading import (
     INDIRECT,
     MAPPING,
     PLAIN,
+    PLAIN_TYPES,
     RECORD,
     SEQUENCE,
     attribute,
@@ -79,9 +80,13 @@ def expand(value: Any, path: Path) -> list[Any]:  # noqa: ANN401 - any value may
     for step in path:
         name = step[0]
         if name in {"items", "values", "keys", "behind"}:
-            reached = [inner for outer in reached for inner in _all_inside(outer, name)]
-            if len(reached) > MAX_EXPANDED:
-                return []
+            inside: list[Any] = []
+            for outer in reached:
+                inner_ones = _all_inside(outer, name)
+                if len(inside) + len(inner_ones) > MAX_EXPANDED:
+                    return []
+                inside += inner_ones
+            reached = inside
         else:
             reached = [
                 inner for outer in reached if (inner := step_into(outer, step)) is not MISSING
@@ -89,7 +94,7 @@ def expand(value: Any, path: Path) -> list[Any]:  # noqa: ANN401 - any value may
     return reached
 
 
-def _all_inside(value: Any, name: str) -> Iterable[Any]:  # noqa: ANN401 - any value may hold any
+def _all_inside(value: Any, name: str) -> Sequence[Any]:  # noqa: ANN401 - any value may hold any
     kind = kind_of(value)
     if name == "items" and kind == SEQUENCE:
         return items_of(value)
@@ -116,7 +121,8 @@ def fields_of(value: Any) -> Iterable[tuple[Step, Any]]:  # noqa: ANN401 - any v
     """Returns the steps into one value, with what is there."""
     kind = kind_of(value)
     if kind == MAPPING:
-        keys = [key for key in keys_of(value)[:MAX_FIELDS] if kind_of(key) == PLAIN]
+        # Of other types is what an application may have made; nothing of that is to be kept.
+        keys = [key for key in keys_of(value)[:MAX_FIELDS] if type(key) in PLAIN_TYPES]
         return [(("key", key), dict.get(value, key)) for key in keys]
     if kind == RECORD:
         held = list(attributes(value).items())[:MAX_FIELDS]

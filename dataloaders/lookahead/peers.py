@@ -130,16 +130,24 @@ class _Asking:
             # A single lookup is not worth more than a glance; a worker is seldom alone.
             in_loop = around.are_a_loop()
             layers = around.nearest_in_a_loop() if in_loop else around.nearest()
-            search = Search(self._key, self._parts, layers)
+            search = Search(self._key, self._parts, layers, shared=self._loader.shared)
             if not in_loop:
                 return self._by_first(search, search.likely())
             return self._by_first(search, search.origins()) or self._by_records()
-        search = Search(self._key, self._parts, around.whole(), held=around.handed_over())
+        held, shared = around.handed_over(), self._loader.shared
+        search = Search(self._key, self._parts, around.whole(), held=held, shared=shared)
         found = self._by_first(search, search.origins()) or self._by_records()
-        if found or self._loader.shared or not around.is_worker():
+        if found or shared or not around.is_worker():
             return found
         # Equal texts may well be another request's; one and the same row is not.
-        elsewhere = Search(self._key, self._parts, around.other_threads(), held=search.variables)
+        elsewhere = Search(
+            self._key,
+            self._parts,
+            around.other_threads(),
+            held=search.rows_at_hand(),
+            only_held=True,
+            shared=False,
+        )
         return self._by_first(elsewhere, elsewhere.of_held_rows())
 
     def _by_first(self, search: Search, origins: Iterable[Origin]) -> dict[Hashable, Any]:
@@ -211,4 +219,4 @@ class _Asking:
 
 
 def _is_weak(part: object) -> bool:
-    return part is None or part == "" or type(part) is bool
+    return part is None or type(part) is bool or (type(part) is str and not part)

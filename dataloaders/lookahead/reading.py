@@ -22,7 +22,7 @@ from dataloaders.batch import MISSING
 from .libraries import LIBRARIES, OWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
 # What a value is for the search, by its type.
 PLAIN: Final = 0  # a part of a key may be or come from it; nothing is inside it
@@ -299,7 +299,7 @@ def _items_of_array(array: Any) -> Sequence[Any]:  # noqa: ANN401 - a numpy.ndar
     return array.tolist() if array.ndim == 1 and array.size <= _MAX_ARRAY else ()
 
 
-def behind(value: object) -> Iterable[Any]:
+def behind(value: object) -> Sequence[Any]:
     """Returns the containers that an INDIRECT value, an iterator or a view, goes over.
 
     The garbage collector is asked what it refers to, so it does not move on.

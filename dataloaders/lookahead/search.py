@@ -67,6 +67,9 @@ class Search:
         parts: Its parts.
         layers: The variables to start from, one layer for each frame, the nearest first.
         held: Other objects that count as variables: the rows of a thread pool's worker.
+        only_held: Whether nothing else does.
+        shared: Whether the loader's values are everybody's. If not, a list that is a value of a
+            mapping may be one user's, and the others those of other users.
 
     Attributes:
         variables: What the layers so far hold, of some interest.
@@ -79,8 +82,12 @@ class Search:
         parts: tuple[Any, ...],
         layers: Iterable[Layer],
         held: Iterable[object] = (),
+        *,
+        only_held: bool = False,
+        shared: bool = True,
     ) -> None:
         self._parts = parts
+        self._shared = shared
         self._unknown = (None,) * (len(parts) - 1)
         self._left = MAX_LOOKED_AT
         self._key = id(key)
@@ -98,13 +105,19 @@ class Search:
         self._plain: list[Rows] = []
         self._holding: list[tuple[Rows, Any]] = []
         self._of_loops: set[int] = set()
+        self._only_held = False
         self._take_note_of(Layer("held", 0, enumerate(held)))
+        self._only_held = only_held
 
     # -- what there is
 
     def value_of(self, root: Root) -> Any:  # noqa: ANN401 - a variable holds anything
         """Returns what a root stands for in this search."""
         return self._starts[root]
+
+    def rows_at_hand(self) -> list[Any]:
+        """Returns the variables that may be rows: no plain value, which may be anybody's."""
+        return [value for value in self.variables if kind_of(value) > OPAQUE]
 
     def _next_layer(self) -> tuple[list[Rows], list[tuple[Rows, Any]]] | None:
         """Goes through one more layer.
@@ -149,8 +162,10 @@ class Search:
                 root = Root(kind_of_root, height, name)
                 self._starts[root] = value
                 containers.append(Container(root, (), value, kind))
+                if self._only_held:
+                    continue
                 self.ids.add(id(value))
-            elif kind == OPAQUE:
+            elif kind == OPAQUE or self._only_held:
                 continue
             elif type(value) in _TEXTS:
                 if len(value) > 1:
@@ -377,7 +392,8 @@ class Search:
         """Returns how texts were put around the number or text that a loop is at."""
         at_hand = self._texts_at_hand(items)
         if type(items[0]) in _NUMBERS:
-            at_hand = [item for item in items[:MAX_NUMBERS] if item in self._numbers]
+            numbers = [item for item in items[:MAX_NUMBERS] if type(item) in _NUMBERS]
+            at_hand = [item for item in numbers if item in self._numbers]
         for item in at_hand:
             if (transform := surrounding(item, self._parts[0])) is not None:
                 return Source((), (transform,))
@@ -414,16 +430,21 @@ class Search:
             start = self.value_of(route.root)
             for rows, row in self._holding:
                 if row is start and rows.container.value is not container.value:
-                    return rows.container, rows.path + route.path
+                    found = rows.container, rows.path + route.path
+                    return found if self._may_be_gone_over(rows.container) else None
         for rows in self._rows:
             if rows.kind in {SEQUENCE, MAPPING} and any(
                 item is container.value for item in rows.items
             ):
                 other = rows.container
-                return (
-                    None if other.kind == MAPPING and is_record(other.value) else (other, rows.path)
+                whole = self._may_be_gone_over(other) and not (
+                    other.kind == MAPPING and is_record(other.value)
                 )
+                return (other, rows.path) if whole else None
         return self._whole_of(container)
+
+    def _may_be_gone_over(self, container: Container) -> bool:
+        return self._shared or container.kind != MAPPING
 
     def _whole_of(self, container: Container) -> tuple[Container, Path] | None:
         """Returns what a container's rows are a slice of."""

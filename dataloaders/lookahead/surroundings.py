@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from .frames import (
@@ -14,7 +16,8 @@ from .frames import (
 )
 from .loops import MAX_YOUNG, MAX_YOUNGEST, is_in_loop, iterated, place_of
 from .origins import Root
-from .threads import other_stacks
+from .reading import MAPPING, OPAQUE, items_of, kind_of, values_of
+from .threads import other_stacks, starters_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -107,7 +110,8 @@ class Surroundings:
 
     def other_threads(self) -> Iterator[Layer]:
         """Yields the variables of those that may have handed a row over to this thread."""
-        for number, stack in enumerate(other_stacks(self._start)):
+        stacks = other_stacks(self._start) if self._request.shared else starters_stack()
+        for number, stack in enumerate(stacks):
             for height, frame in readable_frames(stack):
                 variables = variables_of(frame, own_thread=False)
                 # Two threads may well run the same function.
@@ -137,7 +141,7 @@ class Surroundings:
     def values_at(self, root: Root) -> Iterable[Any]:
         """Returns what a root stands for here and now; nothing, if it is not there."""
         if root.kind == "loop":
-            return list(iterated(self.ids()))
+            return self._looped_over()
         if root.kind == "thread":
             return ()
         if root.kind == "body":
@@ -152,7 +156,22 @@ class Surroundings:
         return (names[root.name],) if root.name in names else ()
 
     def _iterated(self, most: int) -> Layer:
-        return Layer("loop", 0, enumerate(iterated(self.ids(), most)))
+        return Layer("loop", 0, enumerate(self._looped_over(most)))
+
+    def _looped_over(self, most: int = MAX_YOUNG) -> list[Any]:
+        """Returns what young iterators go over that have just yielded one of the callers' objects.
+
+        They may be another thread's: one that is at an equal text or number, or at a row that all
+        threads have. So a loader that is not shared goes by rows alone, and leaves out what several
+        loops have in common.
+        """
+        if self._request.shared:
+            return list(iterated(self.ids(), most))
+        ids = {id(value) for value in self._all_variables() if kind_of(value) > OPAQUE}
+        found = {id(each): each for each in iterated(ids, most)}
+        own = {at: ids.intersection(map(id, _within(each))) for at, each in found.items()}
+        times = Counter(chain.from_iterable(own.values()))
+        return [each for at, each in found.items() if all(times[row] == 1 for row in own[at])]
 
     def _all_variables(self) -> Iterator[Any]:
         for height, frame in self._frames:
@@ -163,3 +182,7 @@ class Surroundings:
         if variables is None:
             variables = self._variables[height] = variables_of(frame)
         return variables
+
+
+def _within(container: Any) -> Iterable[Any]:  # noqa: ANN401 - a list, tuple, dictionary or queue
+    return values_of(container) if kind_of(container) == MAPPING else items_of(container)

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import configparser
 import json
-import os
 import re
-import signal
 import socket
 import struct
-import subprocess
 import sys
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from http.client import HTTPConnection
+from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tests.servers import (
+    Running,
+    Server,
+    check_log,
+    flask_server,
+    gunicorn_workers,
+    started,
+    wait_for,
+)
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 
 CLIENTS = 16
 REQUESTS = 200  # of each client
 KEYS = 12  # of each request
-START_SECONDS = 30
-STOP_SECONDS = 20
 
 # The stream and the async view have tests of their own.
 SYNC_VIEWS = ("many", "loop", "pool", "raises", "nothing")
@@ -42,104 +39,9 @@ Pairs = list[tuple[str, str]]
 Tokens = dict[tuple[str, str], str]
 Start = Any  # of a server: () -> context manager of Running
 
+SERVERS = (flask_server("server_app"), *gunicorn_workers("server_app", threads=CLIENTS))
+
 pytestmark = pytest.mark.timeout(180)
-
-
-@dataclass(frozen=True)
-class Server:
-    name: str
-    arguments: tuple[str, ...]
-    exit_code: int
-    green: bool = False  # whether its threads are green ones
-    old: bool = False  # whether it needs the last gunicorn with an eventlet worker
-
-
-GUNICORN = (
-    "gunicorn",
-    "--workers=1",
-    "--bind=127.0.0.1:0",
-    "--no-control-socket",
-    "server_app:app",
-)
-SERVERS = (
-    # Flask's own server leaves SIGTERM to the system.
-    Server("flask", ("flask", "--app=server_app", "run", "--port=0"), exit_code=-signal.SIGTERM),
-    Server(
-        "gthread",
-        (*GUNICORN, "--worker-class=gthread", f"--threads={CLIENTS}"),
-        exit_code=0,
-    ),
-    Server("gevent", (*GUNICORN, "--worker-class=gevent"), exit_code=0, green=True),
-    Server("eventlet", (*GUNICORN, "--worker-class=eventlet"), exit_code=0, green=True, old=True),
-)
-
-
-class Running:
-    """A server that has been started."""
-
-    def __init__(self, server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.server = server
-        self.process = process
-        self.log = log
-        self.port = self._wait_for_port()
-
-    def _wait_for_port(self) -> int:
-        def port() -> int:
-            assert self.process.poll() is None, self.log.read_text()
-            address = re.search(r"http://127\.0\.0\.1:(\d+)", self.log.read_text())
-            return int(address[1]) if address else 0
-
-        number = wait_for(port, START_SECONDS)
-        assert number, self.log.read_text()
-        return number
-
-    def connect(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self.port, timeout=30)
-
-    def post(self, connection: HTTPConnection, view: str, pairs: Pairs) -> tuple[int, bytes]:
-        body = json.dumps({"pairs": pairs})
-        connection.request("POST", f"/{view}", body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        return response.status, response.read()
-
-    def stats(self) -> dict[str, Any]:
-        """What the views have done, as soon as all requests are over."""
-        found: dict[str, Any] = {}
-
-        def settled() -> bool:
-            with closing(self.connect()) as connection:
-                connection.request("GET", "/stats")
-                found.update(json.loads(connection.getresponse().read()))
-            return bool(found["started"] == found["finished"])
-
-        wait_for(settled, 20)
-        return found
-
-
-def wait_for(look: Callable[[], int], seconds: float) -> int:
-    """Looks until something is there, or the time is over; returns what was seen last."""
-    deadline = time.monotonic() + seconds
-    while not (seen := look()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return seen
-
-
-@pytest.fixture(scope="session")
-def gunicorn25_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python with the last gunicorn that has an eventlet worker: `make test` provides one."""
-    if given := os.environ.get("DATALOADERS_TEST_GUNICORN25_PYTHON"):
-        return given
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    needed = config["options"]["install_requires"].split()
-    needed += config["options.extras_require"]["flask"].split()
-    packages = ["gunicorn>=25,<26", "eventlet", *needed]
-    venv = tmp_path_factory.mktemp("gunicorn25")
-    python = str(venv / "bin" / "python")
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True, timeout=120)  # noqa: S603 - the running Python
-    install = [python, "-m", "pip", "install", "--quiet", *packages]
-    subprocess.run(install, check=True, timeout=300)  # noqa: S603 - the Python just made
-    return python
 
 
 @pytest.fixture(params=SERVERS, ids=lambda server: server.name)
@@ -147,35 +49,23 @@ def start(request: pytest.FixtureRequest, contract_file: Path, tmp_path: Path) -
     """Starts a server and stops it again; at the end it must have had nothing to complain of."""
     server: Server = request.param
     python = request.getfixturevalue("gunicorn25_python") if server.old else sys.executable
+    environment = {
+        "DATALOADERS_DATABASE_URI": f"sqlite:///{contract_file}",
+        "DATALOADERS_ENGINE_OPTIONS": json.dumps({"pool_size": 2 * CLIENTS}),
+    }
+    return lambda: started(server, python, tmp_path / "server.log", environment, HERE)
 
-    @contextmanager
-    def running() -> Iterator[Running]:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, (HERE, ROOT, ROOT / "integrations/flask"))),
-            "PYTHONUNBUFFERED": "1",
-            "DATALOADERS_DATABASE_URI": f"sqlite:///{contract_file}",
-            "DATALOADERS_ENGINE_OPTIONS": json.dumps({"pool_size": 2 * CLIENTS}),
-        }
-        log = tmp_path / "server.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - one of SERVERS
-                [python, "-m", *server.arguments],
-                cwd=tmp_path,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            yield Running(server, process, log)
-            process.terminate()
-            assert process.wait(STOP_SECONDS) == server.exit_code, log.read_text()
-        finally:
-            process.kill()
-            process.wait(STOP_SECONDS)
 
-    return running
+def stats_of(running: Running) -> dict[str, Any]:
+    """What the views have done, as soon as all requests are over."""
+    found: dict[str, Any] = {}
+
+    def settled() -> bool:
+        found.update(running.get("/stats"))
+        return bool(found["started"] == found["finished"])
+
+    wait_for(settled, 20)
+    return found
 
 
 def some_pairs(random: Random, tokens: Tokens) -> Pairs:
@@ -211,7 +101,7 @@ def client(
         for each in range(requests):
             view = views[(number + each) % len(views)]
             pairs = some_pairs(random, tokens)
-            status, body = running.post(connection, view, pairs)
+            status, body = running.post(connection, f"/{view}", {"pairs": pairs})
             found.append(wrong(view, status, body, pairs, tokens))
     return [each for each in found if each is not None]
 
@@ -243,11 +133,6 @@ def check_isolation(stats: dict[str, Any]) -> None:
     assert stats["statements_outside"] == 0
 
 
-def check_log(running: Running) -> None:
-    log = running.log.read_text()
-    assert not re.search(r"Traceback|Error|Exception|ERROR|CRITICAL|WARNING:dataloaders", log), log
-
-
 def check_statements(statements: dict[str, dict[str, int]], calls: Counter[str]) -> None:
     counted = {
         view: Counter({int(number): times for number, times in counts.items()})
@@ -270,7 +155,7 @@ def check_statements(statements: dict[str, dict[str, int]], calls: Counter[str])
 def test_sync_views_under_load(start: Start, tokens: Tokens) -> None:
     with start() as running:
         assert load(running, CLIENTS, SYNC_VIEWS, REQUESTS, tokens) == []
-        stats = running.stats()
+        stats = stats_of(running)
     calls = asked(CLIENTS, SYNC_VIEWS, REQUESTS)
     check_isolation(stats)
     assert stats["several_scopes"] == 0
@@ -284,7 +169,7 @@ def test_streams_under_load(start: Start, tokens: Tokens) -> None:
     views = ("stream", "many")
     with start() as running:
         assert load(running, CLIENTS, views, 20, tokens) == []
-        stats = running.stats()
+        stats = stats_of(running)
     check_isolation(stats)
     assert stats["without_scope"] == 0
     check_statements(stats["statements"], asked(CLIENTS, views, 20))
@@ -305,7 +190,7 @@ def test_clients_that_leave_in_the_middle_of_a_stream(start: Start, tokens: Toke
                     socket.SOL_SOCKET, socket.SO_LINGER, reset
                 )
         assert load(running, 2, ("many",), 5, tokens) == []
-        stats = running.stats()
+        stats = stats_of(running)
     assert stats["started"] == stats["finished"] == 15
     assert stats["unclosed_scopes"] == 0
     assert max(map(int, stats["statements"]["stream"])) < len(tokens)
@@ -329,7 +214,7 @@ def test_async_views_under_load(start: Start, tokens: Tokens) -> None:
         assert found == refused
         assert running.server.green or not refused
         assert load(running, 1, views, 20, tokens) == []
-        stats = running.stats()
+        stats = stats_of(running)
     check_isolation(stats)
     assert stats["without_scope"] == len(refused)
     if refused:
