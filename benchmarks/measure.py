@@ -11,12 +11,17 @@ import gc
 import statistics
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Timed = Callable[[], float]
+
+RATIO: Final = "ratio"
+TIME: Final = "time"
+ADDED: Final = "added"
+"""What a limit is for: the ratio, our time, or what ours takes longer than the baseline."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,12 @@ class Result:
         ratio: The median of the rounds' ratios, ours to the baseline's.
         low: The ratio that a tenth of the rounds stayed below.
         high: The ratio that a tenth of the rounds went beyond.
+        added_ns: The median of what ours took longer in each round, in nanoseconds.
+        added_low_ns: What it stayed below in a tenth of the rounds.
+        added_high_ns: What it went beyond in a tenth of the rounds.
         rounds: How many rounds were run.
-        wanted: The ratio, or with `wanted_ns` the time in nanoseconds, not to be exceeded.
-        wanted_ns: Whether `wanted` is a time.
+        wanted: What is not to be exceeded; times are in nanoseconds.
+        of: What that is: RATIO, TIME or ADDED.
     """
 
     title: str
@@ -45,16 +53,20 @@ class Result:
     ratio: float
     low: float
     high: float
+    added_ns: float
+    added_low_ns: float
+    added_high_ns: float
     rounds: int
     wanted: float | None = None
-    wanted_ns: bool = False
+    of: str = RATIO
 
     @property
     def met(self) -> bool | None:
         """Whether the limit is kept; None without one."""
         if self.wanted is None:
             return None
-        return (self.ours_ns if self.wanted_ns else self.ratio) <= self.wanted
+        measured = {RATIO: self.ratio, TIME: self.ours_ns, ADDED: self.added_ns}
+        return measured[self.of] <= self.wanted
 
     def as_json(self) -> dict[str, Any]:
         """Returns the result as plain data."""
@@ -71,7 +83,7 @@ def compare(
     unit: str,
     rounds: int,
     wanted: float | None = None,
-    wanted_ns: bool = False,
+    of: str = RATIO,
 ) -> Result:
     """Compares two timed calls.
 
@@ -83,8 +95,8 @@ def compare(
         units: How often one call does it.
         unit: What is done once.
         rounds: How many ratios to take, after a tenth as many that do not count.
-        wanted: The limit for the ratio, or for the time.
-        wanted_ns: Whether the limit is a time in nanoseconds.
+        wanted: The limit, in nanoseconds if it is for a time.
+        of: What it is for: RATIO, TIME or ADDED, which also says what is reported.
     """
     times: dict[str, list[float]] = {"ours": [], "baseline": []}
     sides = [("ours", ours), ("baseline", baseline)]
@@ -94,20 +106,34 @@ def compare(
             seconds = timed()
             if number >= 0:
                 times[side].append(seconds / units * 1e9)
-    ratios = sorted(a / b for a, b in zip(times["ours"], times["baseline"], strict=True))
+    pairs = list(zip(times["ours"], times["baseline"], strict=True))
+    low, ratio, high = _middle([ours_ns / baseline_ns for ours_ns, baseline_ns in pairs])
+    added_low, added, added_high = _middle(
+        [ours_ns - baseline_ns for ours_ns, baseline_ns in pairs]
+    )
     return Result(
         title=title,
         baseline=against,
         unit=unit,
         ours_ns=statistics.median(times["ours"]),
         baseline_ns=statistics.median(times["baseline"]),
-        ratio=statistics.median(ratios),
-        low=ratios[len(ratios) // 10],
-        high=ratios[-1 - len(ratios) // 10],
+        ratio=ratio,
+        low=low,
+        high=high,
+        added_ns=added,
+        added_low_ns=added_low,
+        added_high_ns=added_high,
         rounds=rounds,
         wanted=wanted,
-        wanted_ns=wanted_ns,
+        of=of,
     )
+
+
+def _middle(values: list[float]) -> tuple[float, float, float]:
+    """Returns what a tenth of the values lie below, their median, and what a tenth lie above."""
+    values = sorted(values)
+    tenth = len(values) // 10
+    return values[tenth], statistics.median(values), values[-1 - tenth]
 
 
 def repeated(call: Callable[[], object], times: int) -> Timed:

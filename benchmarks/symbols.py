@@ -22,7 +22,7 @@ from dataloaders.symbols import (
 )
 
 from .full_copy import FullCopy
-from .measure import compare, repeated
+from .measure import TIME, compare, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,11 +37,16 @@ HITS_PER_ROUND = 20_000
 SCOPES_PER_ROUND = 5_000
 
 
-def results(rounds: int, folder: Path) -> Iterator[Result]:
-    """Yields the comparisons on a contract of 150,000 rows, generated in `folder`."""
-    path = folder / "contract.db"
+def make_contract(path: Path) -> None:
+    """Generates a contract of 150,000 rows."""
     engine = create_engine(f"sqlite:///{path}")
     replace_contract(engine, generate_contract())
+    engine.dispose()
+
+
+def results(rounds: int, path: Path) -> Iterator[Result]:
+    """Yields the comparisons, on the contract in a database."""
+    engine = create_engine(f"sqlite:///{path}")
     master = SymbolMaster(engine)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         pairs = connection.execute("SELECT symbol, exchange FROM symtoken").fetchall()
@@ -144,7 +149,7 @@ def _hit(rounds: int, master: SymbolMaster, copy: FullCopy) -> Result:
         unit="call",
         rounds=rounds,
         wanted=300,
-        wanted_ns=True,
+        of=TIME,
     )
 
 
@@ -166,5 +171,5 @@ def _scope(rounds: int, master: SymbolMaster) -> Result:
         unit="scope",
         rounds=rounds,
         wanted=2_000,
-        wanted_ns=True,
+        of=TIME,
     )

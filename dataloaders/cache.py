@@ -187,12 +187,15 @@ class LoaderCache:
     def _without_ahead(self, batch: Batch, answers: dict[Hashable, Any]) -> dict[Hashable, Any]:
         """Puts aside what nobody has asked for, errors excepted; returns the rest."""
         added = batch.ahead.copy()  # another thread may ask for one of them just now
-        asked = {}
-        for cache_key, answer in answers.items():
-            if cache_key not in added:
-                asked[cache_key] = answer
-            elif type(answer) is not Failure:
-                self.ahead[cache_key] = answer
+        asked = {cache_key: answers[cache_key] for cache_key in answers.keys() - added}
+        has_failures = Failure in set(map(type, answers.values()))
+        self.ahead.update(
+            {
+                cache_key: answer
+                for cache_key, answer in answers.items()
+                if cache_key not in asked and not (has_failures and type(answer) is Failure)
+            }
+        )
         return asked
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .paths import BEHIND, ITEMS, KEYS, MAX_FIELDS, VALUES, Path, Step, fields_of
@@ -16,7 +17,6 @@ from .reading import (
     items_of,
     keys_of,
     kind_of,
-    values_of,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ def rows_in(container: Container) -> Iterator[Rows]:
         if items:
             yield Rows(container, (*container.path, ITEMS), items, kind_of(items[0]))
     elif container.kind == MAPPING and dict.__len__(value):
-        for step, items in ((VALUES, values_of(value)), (KEYS, keys_of(value))):
+        # One more than are looked at tells that they are too many; there may be very many.
+        for step, every in ((VALUES, dict.values(value)), (KEYS, dict.keys(value))):
+            items = list(islice(every, MAX_ITEMS + 1))
             yield Rows(container, (*container.path, step), items, kind_of(items[0]))
 
 
@@ -117,10 +119,8 @@ def _steps_into(value: Any, kind: int) -> Iterable[tuple[Step, Any]]:  # noqa: A
         # More of them are rows; if one of those leads further, it is a variable as well. What is
         # found in one is looked for in all.
         return ((ITEMS, item) for item in items) if len(items) <= _FEW else ()
-    if (
-        kind == MAPPING
-        and dict.__len__(value) <= MAX_FIELDS
-        and all(kind_of(inner) <= OPAQUE for inner in dict.values(value))
+    if kind == MAPPING and PLAIN_TYPES.issuperset(
+        map(type, islice(dict.values(value), MAX_FIELDS))
     ):
         return ()  # the usual row, without a step for each field that leads nowhere
     return fields_of(value)
@@ -128,8 +128,17 @@ def _steps_into(value: Any, kind: int) -> Iterable[tuple[Step, Any]]:  # noqa: A
 
 def is_record(mapping: dict[Any, Any]) -> bool:
     """Whether a mapping's keys look like names of fields: `tradingSymbol`, and not `SBIN`."""
-    keys = keys_of(mapping)[:_FEW]
+    keys = list(islice(dict.keys(mapping), _FEW))
     return all(type(key) is str and key.isidentifier() and not key.isupper() for key in keys)
+
+
+def is_plain_record(mapping: dict[Any, Any]) -> bool:
+    """Whether a mapping is a record of plain values, so neither rows nor parts of keys itself."""
+    return (
+        dict.__len__(mapping) <= MAX_FIELDS
+        and PLAIN_TYPES.issuperset(map(type, dict.values(mapping)))
+        and is_record(mapping)
+    )
 
 
 def are_mixed(values: Sequence[Any]) -> bool:

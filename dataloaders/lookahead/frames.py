@@ -31,7 +31,7 @@ _OWN_REFERENCES: Final = 3  # to a snapshot of locals: its frame's, ours, getref
 
 def first_frame_outside(start: FrameType | None) -> FrameType | None:
     """Returns the nearest frame, from `start` up, that is not this library's."""
-    while start is not None and module_of(start).partition(".")[0] in OWN:
+    while start is not None and _owner_of(module_of(start)) is _OWN:
         start = start.f_back
     return start
 
@@ -78,6 +78,7 @@ def readable_frames(start: FrameType | None) -> Iterator[tuple[int, FrameType]]:
 
 
 _APPLICATION: Final = "application"
+_OWN: Final = "own"
 _PASSED: Final = "passed"
 _SERVER: Final = "server"
 
@@ -88,7 +89,9 @@ def _owner_of(module: str) -> str:
     package = module.partition(".")[0]
     if package in BOTTOM or module in BOTTOM:
         return _SERVER
-    return _PASSED if package in PASSED or package in OWN else _APPLICATION
+    if package in OWN:
+        return _OWN
+    return _PASSED if package in PASSED else _APPLICATION
 
 
 def is_function(frame: FrameType) -> bool:
@@ -142,6 +145,8 @@ def variables_of(frame: FrameType, *, own_thread: bool = True) -> dict[str, Any]
 
 
 def _may_keep_locals(names: tuple[str, ...]) -> bool:
+    if _KEEPING_LOCALS.isdisjoint(names):
+        return False
     # pytest writes `locals` into each function with an assert, and keeps nothing of it.
     kept = _KEEPING_LOCALS.intersection(names)
     return bool(kept - {"locals"} if "@py_builtins" in names else kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dataloaders.batch import MISSING
@@ -122,7 +123,8 @@ def fields_of(value: Any) -> Iterable[tuple[Step, Any]]:  # noqa: ANN401 - any v
     kind = kind_of(value)
     if kind == MAPPING:
         # Of other types is what an application may have made; nothing of that is to be kept.
-        keys = [key for key in keys_of(value)[:MAX_FIELDS] if type(key) in PLAIN_TYPES]
+        first = list(islice(dict.keys(value), MAX_FIELDS))
+        keys = [key for key in first if type(key) in PLAIN_TYPES]
         return [(("key", key), dict.get(value, key)) for key in keys]
     if kind == RECORD:
         held = list(attributes(value).items())[:MAX_FIELDS]

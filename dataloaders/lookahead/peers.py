@@ -75,15 +75,17 @@ class _Asking:
     def peers(self, cache_key: Hashable) -> dict[Hashable, Any]:
         """Returns the keys that should go along."""
         site, loader = self._site, self._loader
-        found = self._by_learned_origins() or self._by_learned_fields()
-        if found:
-            return found
+        if site.origins:
+            found = self._by_learned_origins() or self._by_learned_fields()
+            if found:
+                return found
         if _is_weak(self._parts[0]):
             # There may be any number of them, in any variable, and each with another rest.
             return loader.ahead_keys(self._key, [self._parts], site)
         again = site in loader.missed_at
         if self._explanation is not None and not again:
             return {}  # it is the only row
+        found = {}
         if site.has_failed:
             found = loader.remembered(site, cache_key, self._key)
         found = found or self._by_search(again=again) or self._by_what_went_wrong()
@@ -109,7 +111,7 @@ class _Asking:
     def _by_learned_fields(self) -> dict[Hashable, Any]:
         """Returns peers by a field that was right, if something else is made of it this time."""
         part = self._parts[0]
-        ids = self._around.ids() if self._site.origins else set()
+        ids = self._around.ids()
         for origin in self._site.origins:
             for value in self._around.values_at(origin.root):
                 for field in origin.first_fields(value, ids):
@@ -181,6 +183,8 @@ class _Asking:
         key, its siblings have what keys are still to be made of. Their fields were asked for in
         vain, and one of them has by now become this key.
         """
+        if not self._site.origins:
+            return {}
         part = self._parts[0]
         for field in islice(self._loader.ledger.unused(self._site), MAX_PEERS):
             if not may_become(field, part) or equal(field, part):

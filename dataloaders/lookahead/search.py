@@ -20,6 +20,7 @@ from .containers import (
     are_mixed,
     is_list_of_records,
     is_list_of_rows,
+    is_plain_record,
     is_record,
     is_slice,
     reachable,
@@ -28,7 +29,7 @@ from .containers import (
 )
 from .origins import AS_IT_IS, Origin, Root, Source
 from .paths import Path, plain_fields
-from .reading import MAPPING, OPAQUE, PLAIN, RECORD, SEQUENCE, kind_of
+from .reading import MAPPING, OPAQUE, PLAIN, PLAIN_TYPES, RECORD, SEQUENCE, kind_of
 from .sources import is_plainly_in, over_inner_lists, sources_of, template_of
 from .surroundings import Layer
 from .transforms import equal, fitting, may_become, surrounding, text_of
@@ -104,6 +105,7 @@ class Search:
         self._rows: list[Rows] = []
         self._plain: list[Rows] = []
         self._holding: list[tuple[Rows, Any]] = []
+        self._at_hand: tuple[int, list[Rows]] | None = None
         self._of_loops: set[int] = set()
         self._only_held = False
         self._take_note_of(Layer("held", 0, enumerate(held)))
@@ -133,9 +135,13 @@ class Search:
         level = self._take_note_of(layer)
         # Before Python 3.12 each `for` of a comprehension may have a frame of its own; and that
         # of a thread that has handed over a row may be any.
-        self._is_continued = layer.kind == "thread" or any(each.root.name == ".0" for each in level)
+        self._is_continued = layer.kind == "thread" or (
+            bool(level) and level[0].root.name == ".0"  # it is an argument, and the only one
+        )
         rows, holding = [], []
         for container in reachable(level, self._seen, self._routes):
+            if container.kind == MAPPING and is_plain_record(container.value):
+                continue
             for each in rows_in(container):
                 if each.kind == PLAIN:
                     if len(each.items) >= _MIN_ROWS:
@@ -225,7 +231,7 @@ class Search:
     def transformed(self) -> Iterator[Origin]:
         """Yields origins where it was made of something in the row that is a variable."""
         yield from self._in_the_row_at_hand(self._holding, transformed=True)
-        yield from self._among_plain_values(self._made_of_one)
+        yield from self._among_plain_values(self._made_of_one, at_hand=True)
 
     def composed(self) -> Iterator[Origin]:
         """Yields origins where the key was put together: of a row's fields, around a number."""
@@ -237,7 +243,7 @@ class Search:
             if template is not None:
                 origin = Origin(rows.container.root, rows.path, (template, *self._unknown))
                 yield self._from_outermost(origin, rows.container)
-        yield from self._among_plain_values(self._put_around_one)
+        yield from self._among_plain_values(self._put_around_one, at_hand=True)
 
     def row_by_row(self) -> Iterator[Origin]:
         """Yields origins in containers none of whose rows is a variable."""
@@ -339,15 +345,16 @@ class Search:
     # -- rows that are the parts themselves
 
     def _among_plain_values(
-        self, source_in: Callable[[Sequence[Any]], Source | None]
+        self, source_in: Callable[[Sequence[Any]], Source | None], *, at_hand: bool = False
     ) -> Iterator[Origin]:
         """Yields origins where the rows are the parts themselves: a list of symbols."""
         if kind_of(self._parts[0]) != PLAIN:
             return
-        at_hand = {id(row) for _, row in self._holding} - self._of_loops
-        for rows in self._plain:
+        lists = self._with_one_at_hand() if at_hand else self._plain
+        rows_at_hand = {id(row) for _, row in self._holding} - self._of_loops if lists else set()
+        for rows in lists:
             value = rows.container.value
-            source = None if id(value) in at_hand else source_in(rows.items)
+            source = None if id(value) in rows_at_hand else source_in(rows.items)
             if source is None or not self._is_column(rows.items):
                 continue
             if rows.container.kind == MAPPING and (is_record(value) or are_mixed(rows.items)):
@@ -355,12 +362,24 @@ class Search:
             origin = Origin(rows.container.root, rows.path, (source, *self._unknown))
             yield self._from_outermost(origin, rows.container)
 
+    def _with_one_at_hand(self) -> list[Rows]:
+        """Returns the lists of texts one of which is a variable, and those of numbers."""
+        if self._at_hand is None or self._at_hand[0] != len(self._plain):
+            found = [
+                rows
+                for rows in self._plain
+                if type(rows.items[0]) in _NUMBERS
+                or not self.ids.isdisjoint(map(id, rows.items[:MAX_ITEMS]))
+            ]
+            self._at_hand = (len(self._plain), found)
+        return self._at_hand[1]
+
     def _is_column(self, items: Sequence[Any]) -> bool:
         """Whether plain values are of one kind, and not a row's: one with the other parts."""
         some = items[:_FEW]
-        if any(equal(item, other) for other in self._parts[1:] for item in some):
+        if len(set(map(type, some)) - {type(None)}) != 1:
             return False
-        return len({type(item) for item in some if item is not None}) == 1
+        return not any(equal(item, other) for other in self._parts[1:] for item in some)
 
     def _one_of(self, items: Sequence[Any]) -> Source | None:
         part = self._parts[0]
@@ -369,6 +388,8 @@ class Search:
         kind = type(part)
         if len(items) > MAX_EQUAL:
             found = any(item is part for item in items[:MAX_ITEMS])
+        elif PLAIN_TYPES.issuperset(map(type, items)) and part not in items:
+            found = False  # which is asked at once, and runs no code but Python's own
         else:
             found = any(item is part or (type(item) is kind and item == part) for item in items)
         return AS_IT_IS if found else None

@@ -128,6 +128,11 @@ class Definition:
         ]
         return any(column is self.key[0] for column in leading)
 
+    @cached_property
+    def is_text(self) -> bool:
+        """Whether all parts of a key are text, of which equal ones are of one type, too."""
+        return set(self.cast_types) == {str}
+
     def are_cast(self, keys: list[Any]) -> bool:
         """Whether keys need no casting, as far as a look at all of them together can tell."""
         return (

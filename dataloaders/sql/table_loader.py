@@ -201,25 +201,29 @@ class TableLoader(DataLoader[Any, R | None]):
 
     def _fetch_by_prefix(self, execute: Execute, keys: Keys) -> list[Any]:
         """Asks for all rows with the first parts of the keys, which may be prefixes themselves."""
-        firsts = dict.fromkeys([key[:1] for key in keys])
-        prefixes = {prefix: position for position, prefix in enumerate(firsts)}
+        prefixes = list(dict.fromkeys([key[:1] for key in keys]))
         definition = self._definition
         start = 1 + len(definition.lead)
         end = start + len(definition.key) - 1
-        known: list[list[tuple[Any, Any]]] = [[] for _ in prefixes]
         record = definition.record
-        for row in self._in_order(self._plan().rows_by_prefix(execute, list(firsts))):
-            known[row[0]].append((tuple(row[start:end]), record(*row[end:])))
-        answers = [PrefixAnswer(rows) if len(rows) <= MAX_ROWS else UNKNOWN for rows in known]
-        values = []
+        rows_of: list[list[tuple[Any, Any]]] = [[] for _ in prefixes]
+        for row in self._in_order(self._plan().rows_by_prefix(execute, prefixes)):
+            rows_of[row[0]].append((tuple(row[start:end]), record(*row[end:])))
+        known: dict[tuple[Any, ...], Any] = {}
+        is_text = definition.is_text
+        for prefix, rows in zip(prefixes, rows_of, strict=True):
+            known[prefix] = PrefixAnswer(rows) if len(rows) <= MAX_ROWS else UNKNOWN
+            if len(rows) == 1 and is_text:  # of equal texts one is the other
+                rest, answer = rows[0]
+                known[prefix + rest] = answer
+        values = [known.get(key, MISSING) for key in keys]
         undecided = []
-        for key in keys:
-            answer: Any = answers[prefixes[key[:1]]]
-            if len(key) > 1:
-                answer = answer.answer(key[1:])
+        for position, value in enumerate(values):
+            if value is MISSING:
+                key = keys[position]
+                values[position] = answer = known[key[:1]].answer(key[1:])
                 if answer is MISSING:
                     undecided.append(key)
-            values.append(answer)
         if undecided:
             decided = dict(zip(undecided, self.fetch(execute, undecided), strict=True))
             values = [
@@ -251,6 +255,34 @@ class TableLoader(DataLoader[Any, R | None]):
             *siblings, (_, *rest) = siblings
             siblings += [(nothing, *rest) for nothing in _NOTHING]
         own = self._cast(key)
+        as_read = self._unknown_prefixes(siblings)
+        if as_read.keys() == {own[:1]}:
+            return {own[:1]: own[:1]} if own[0] in _NOTHING else {}
+        if not as_read:
+            return {}
+        as_read.pop(own[:1], None)
+        self.ledger.expect_prefixes(as_read, site)
+        as_read[own[:1]] = own[1:]
+        found: dict[Hashable, Any] = dict(zip(as_read, as_read, strict=True))
+        whole = [prefix + rest for prefix, rest in as_read.items()]
+        if self._definition.are_cast(whole):
+            # Most loops ask for just these, and then find them without a detour.
+            whole.pop()
+            found |= zip(whole, whole, strict=True)
+        return found
+
+    def _unknown_prefixes(self, siblings: list[tuple[Any, ...]]) -> dict[Hashable, Any]:
+        """Returns the first parts of siblings' keys that are not known yet, each with the rest."""
+        store = self._store
+        if not (store.values or store.ahead or store.pending) and len(siblings) <= MAX_PEERS:
+            texts = [parts[0] for parts in siblings]
+            if self._definition.cast_types[0] is str and set(map(type, texts)) == {str}:
+                # The first lookup of a request: there is nothing to cast, and nothing known.
+                first: dict[Hashable, Any] = dict(
+                    zip(zip(texts), [parts[1:] for parts in siblings], strict=True)
+                )
+                if len(first) == len(siblings):
+                    return first
         cast = self._definition.cast_prefix
         as_read: dict[Hashable, Any] = {}
         for parts in siblings:
@@ -259,20 +291,7 @@ class TableLoader(DataLoader[Any, R | None]):
                 as_read[prefix] = parts[1:]
                 if len(as_read) == MAX_PEERS:
                     break
-        if as_read.keys() == {own[:1]}:
-            return {own[:1]: own[:1]} if own[0] in _NOTHING else {}
-        if not as_read:
-            return {}
-        as_read.pop(own[:1], None)
-        self.ledger.expect_prefixes(as_read, site)
-        as_read[own[:1]] = own[1:]
-        found = {prefix: prefix for prefix in as_read}
-        whole = [prefix + rest for prefix, rest in as_read.items()]
-        if self._definition.are_cast(whole):
-            # Most loops ask for just these, and then find them without a detour.
-            whole.remove(own)
-            found |= zip(whole, whole, strict=True)
-        return found
+        return as_read
 
     def _unknown_among(
         self,

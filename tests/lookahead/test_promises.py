@@ -90,6 +90,12 @@ class Echo(DataLoader[Any, Any]):
         return [("got", key) for key in keys]
 
 
+class SharedEcho(Echo):
+    """Reads the stacks of other threads, as nothing that it answers is anybody's own."""
+
+    shared = True
+
+
 class Announced(Echo):
     lookahead = "explicit"
 
@@ -968,7 +974,7 @@ def test_rows_of_coroutines_die_with_their_variables() -> None:
 )
 @quietly
 def test_rows_that_were_handed_to_threads_die_with_their_variables() -> None:
-    loader = Echo()
+    loader = SharedEcho()
     all_are_handed_over = threading.Event()
 
     def place(row: Row) -> Any:
