@@ -581,9 +581,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if self._looks_around and not was_announced:
             # Whatever there is in the application's variables, this lookup has nothing to do
             # with it, and so must not fail of it.
-            with suppress(Exception):
+            try:  # suppress() takes as long as a place that is left alone
                 self.count_used()  # or what was of use would look wasted until the scope ends
                 found |= peers_of(self, cache_key, key)
+            except Exception:  # noqa: BLE001, S110 - as above
+                pass
         return found
 
     def _announce(self, keys: Iterable[tuple[Hashable, Any]]) -> None:

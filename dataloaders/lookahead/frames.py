@@ -29,9 +29,17 @@ _PROXIES: Final = sys.version_info >= (3, 13)  # https://peps.python.org/pep-066
 _OWN_REFERENCES: Final = 3  # to a snapshot of locals: its frame's, ours, getrefcount's argument
 
 
+_own_globals: set[int] = set()
+
+
 def first_frame_outside(start: FrameType | None) -> FrameType | None:
     """Returns the nearest frame, from `start` up, that is not this library's."""
-    while start is not None and _owner_of(module_of(start)) is _OWN:
+    while start is not None:
+        # Modules of this library stay, and so do their dictionaries' ids.
+        if id(start.f_globals) not in _own_globals:
+            if _owner_of(module_of(start)) is not _OWN:
+                break
+            _own_globals.add(id(start.f_globals))
         start = start.f_back
     return start
 

@@ -57,19 +57,22 @@ class Ledger:
 
     def use(self, cache_keys: list[Hashable]) -> None:
         """Takes note that whole keys were asked for; empties the list."""
-        while cache_keys:
-            try:
-                cache_key = cache_keys.pop()
-            except IndexError:  # another thread is at it, too
-                return
-            entry = self._expected.get(cache_key)
-            if entry is None:
-                if type(cache_key) is tuple:
-                    self.use_prefix(cache_key[:1], cache_key[1:])
-            elif cache_key not in self._used:
-                self._used.add(cache_key)
-                if entry[0] is not None:
-                    entry[0].was_used(as_read=True)
+        asked = cache_keys.copy()
+        del cache_keys[: len(asked)]  # another thread may be adding to it
+        expected = self._expected
+        used = self._used
+        of_sites: dict[Site, int] = {}
+        for cache_key in set(asked).difference(used):
+            entry = expected.get(cache_key)
+            if entry is not None:
+                used.add(cache_key)
+                site = entry[0]
+                if site is not None:
+                    of_sites[site] = of_sites.get(site, 0) + 1
+            elif type(cache_key) is tuple:
+                self.use_prefix(cache_key[:1], cache_key[1:])
+        for site, count in of_sites.items():
+            site.was_used(count)
 
     def use_prefix(self, prefix: Hashable, rest: tuple[Any, ...]) -> None:
         """Takes note that a key was asked for, with these last parts."""

@@ -72,13 +72,14 @@ class Site:
         if self._failures >= TRIES:
             self._resting = min(REST, _FIRST_REST << (self._failures - TRIES))
 
-    def was_used(self, *, as_read: bool) -> None:
-        """Takes note that somebody has asked for a key that went along.
+    def was_used(self, count: int = 1, *, as_read: bool = True) -> None:
+        """Takes note that somebody has asked for keys that went along.
 
         Args:
+            count: How many.
             as_read: Whether the parts beside the first were those that had been read.
         """
-        self.used += 1
+        self.used += count
         if not as_read:
             self.whole_keys = False
 
@@ -123,9 +124,9 @@ class Trial(Site):
         self._site = site
         self._origin = origin
 
-    def was_used(self, *, as_read: bool) -> None:
+    def was_used(self, count: int = 1, *, as_read: bool = True) -> None:
         """Takes note that the transformation was right for some row."""
-        super().was_used(as_read=as_read)
+        super().was_used(count, as_read=as_read)
         self._site.learned(self._origin)
 
 
