@@ -60,14 +60,19 @@ class Plan:
             execute: Runs a statement.
             keys: Keys as `Definition.cast` returns them.
         """
-        by_nulls: dict[tuple[bool, ...], list[int]] = {}
-        for position, key in enumerate(keys):
-            by_nulls.setdefault(tuple([part is None for part in key]), []).append(position)
         rows: list[Row] = []
-        for nulls, positions in by_nulls.items():
+        for nulls, positions in self.by_nulls(keys).items():
             for start in range(0, len(positions), ARMS):
                 rows += self._ask(execute, keys, nulls, positions[start : start + ARMS])
         return rows
+
+    @staticmethod
+    def by_nulls(keys: Keys) -> dict[tuple[bool, ...], list[int]]:
+        """Returns the positions of keys, by which of their parts are NULL."""
+        found: dict[tuple[bool, ...], list[int]] = {}
+        for position, key in enumerate(keys):
+            found.setdefault(tuple([part is None for part in key]), []).append(position)
+        return found
 
     def rows_by_prefix(self, execute: Execute, prefixes: Keys) -> list[Row]:
         """Returns the rows of all keys that begin with given parts.

@@ -24,6 +24,7 @@ from dataloaders.lookahead.reading import read_as_sequence
 from .database import execute_on, executor_on, explain, is_async_engine
 from .definition import Definition, define
 from .plan import MAX_ROWS, Plan
+from .postgresql import PostgreSQLPlan
 from .prefix import UNKNOWN, PrefixAnswer
 from .sqlite import SQLitePlan
 
@@ -47,7 +48,7 @@ _SYNC_BINDS = (Engine, Session, scoped_session)
 
 Bind: TypeAlias = "Engine | AsyncEngine | Session | scoped_session[Session]"
 
-PLANS: dict[str, type[Plan]] = {"sqlite": SQLitePlan}
+PLANS: dict[str, type[Plan]] = {"sqlite": SQLitePlan, "postgresql": PostgreSQLPlan}
 """Dialect name to the plan that asks it; any other database is asked by `Plan` itself."""
 
 

@@ -162,13 +162,15 @@ def test_whole_records_come_back(contract: Contract) -> None:
 
 def index_conditions(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yields what each access to a table is: its kind and its index condition."""
-    if "Scan" in plan["Node Type"] and plan["Node Type"] != "Bitmap Heap Scan":
+    of_the_keys = plan.get("Alias") == "k" and plan["Node Type"] == "Function Scan"
+    passed_on = plan["Node Type"] in {"Bitmap Heap Scan", "Subquery Scan"}
+    if "Scan" in plan["Node Type"] and not (of_the_keys or passed_on):
         yield plan["Node Type"], plan.get("Index Cond", "")
     for inner in plan.get("Plans", []):
         yield from index_conditions(inner)
 
 
-@pytest.mark.parametrize("size", [1, 2, 10, 50, 500])
+@pytest.mark.parametrize("size", [1, 2, 10, 50, 500, 1000, 5000])
 @pytest.mark.parametrize("column", LOADERS)
 def test_every_key_is_found_through_an_index_on_the_selective_column(
     contract: Contract, make_engine: EngineMaker, column: str, size: int
