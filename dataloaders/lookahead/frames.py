@@ -61,8 +61,8 @@ def site_of(frame: FrameType | None) -> int:
             break
         place = (id(frame.f_code), frame.f_lasti)
         places.append(place)
-        # Every lookup that looks around comes here, so what is known is not asked for by a call.
-        if in_loop.get(place) or (place not in in_loop and is_in_loop(place, frame)):
+        known = in_loop.get(place)  # without a call: every lookup that looks around comes here
+        if is_in_loop(place, frame) if known is None else known:
             break
         frame = frame.f_back
     return hash(tuple(places))

@@ -156,7 +156,11 @@ class Surroundings:
         return (names[root.name],) if root.name in names else ()
 
     def _iterated(self, most: int) -> Layer:
-        return Layer("loop", 0, enumerate(self._looped_over(most)))
+        return Layer("loop", 0, self._enumerated(most))
+
+    def _enumerated(self, most: int) -> Iterator[tuple[int, Any]]:
+        # A search looks at the kind of the layer to come, and may well not come to it.
+        yield from enumerate(self._looped_over(most))
 
     def _looped_over(self, most: int = MAX_YOUNG) -> list[Any]:
         """Returns what young iterators go over that have just yielded one of the callers' objects.
