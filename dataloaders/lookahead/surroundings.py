@@ -167,10 +167,13 @@ class Surroundings:
 
         They may be another thread's: one that is at an equal text or number, or at a row that all
         threads have. So a loader that is not shared goes by rows alone, and leaves out what several
-        loops have in common.
+        loops have in common; and a worker, whose own loop is in the thread that handed it its row,
+        does without.
         """
         if self._request.shared:
             return list(iterated(self.ids(), most))
+        if self.is_worker():
+            return []
         ids = {id(value) for value in self._all_variables() if kind_of(value) > OPAQUE}
         found = {id(each): each for each in iterated(ids, most)}
         own = {at: ids.intersection(map(id, _within(each))) for at, each in found.items()}
