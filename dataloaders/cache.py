@@ -187,16 +187,14 @@ class LoaderCache:
     def _without_ahead(self, batch: Batch, answers: dict[Hashable, Any]) -> dict[Hashable, Any]:
         """Puts aside what nobody has asked for, errors excepted; returns the rest."""
         added = batch.ahead.copy()  # another thread may ask for one of them just now
-        asked = {cache_key: answers[cache_key] for cache_key in answers.keys() - added}
-        has_failures = Failure in set(map(type, answers.values()))
         self.ahead.update(
             {
                 cache_key: answer
                 for cache_key, answer in answers.items()
-                if cache_key not in asked and not (has_failures and type(answer) is Failure)
+                if cache_key in added and type(answer) is not Failure
             }
         )
-        return asked
+        return {each: answer for each, answer in answers.items() if each not in added}
 
 
 class _LockedMapping:

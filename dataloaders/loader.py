@@ -584,7 +584,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             try:  # suppress() takes as long as a place that is left alone
                 self.count_used()  # or what was of use would look wasted until the scope ends
                 found |= peers_of(self, cache_key, key)
-            except Exception:  # noqa: BLE001, S110 - as above
+            except Exception:  # noqa: BLE001, S110 - nothing around a lookup may fail it
                 pass
         return found
 

@@ -9,7 +9,7 @@ from dataloaders.batch import MISSING
 
 from .paths import Path, expand, read_all
 from .reading import PLAIN_TYPES
-from .transforms import IDENTITY, Transform, apply, text_of_any, then, worth_trying
+from .transforms import IDENTITY, Transform, apply, text_of, then, worth_trying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,9 +67,7 @@ class Template:
     def values(self, rows: Sequence[Any]) -> list[list[Any]]:
         """Returns, in a list, what it makes of each row."""
         columns = [
-            [piece] * len(rows)
-            if isinstance(piece, str)
-            else map(text_of_any, read_all(rows, piece))
+            [piece] * len(rows) if isinstance(piece, str) else map(text_of, read_all(rows, piece))
             for piece in self.pieces
         ]
         return [[_joined(texts) for texts in zip(*columns, strict=True)]]

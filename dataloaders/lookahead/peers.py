@@ -37,10 +37,10 @@ class Asker(Request, Protocol):
     ) -> dict[Hashable, Any]:
         """Returns the siblings' keys that are not known yet, by cache key."""
 
-    def is_under_way(self, key: Any) -> bool:  # noqa: ANN401 - as above
+    def is_under_way(self, key: Any) -> bool:  # noqa: ANN401 - a key is whatever the application uses
         """Whether a batch under way will have the answer to a key."""
 
-    def remembered(self, site: Site, cache_key: Hashable, key: Any) -> dict[Hashable, Any]:  # noqa: ANN401 - as above
+    def remembered(self, site: Site, cache_key: Hashable, key: Any) -> dict[Hashable, Any]:  # noqa: ANN401 - a key is whatever the application uses
         """Returns the keys that a place asked for last, and notes the one that it asks for now."""
 
 
@@ -128,7 +128,7 @@ class _Asking:
     def _by_search(self, *, again: bool) -> dict[Hashable, Any]:
         """Returns what a search around the lookup leads to."""
         around = self._around
-        if not (again or around.is_worker()):
+        if not (again or around.is_worker):
             # A single lookup is not worth more than a glance; a worker is seldom alone.
             in_loop = around.are_a_loop()
             layers = around.nearest_in_a_loop() if in_loop else around.nearest()
@@ -139,7 +139,7 @@ class _Asking:
         held, shared = around.handed_over(), self._loader.shared
         search = Search(self._key, self._parts, around.whole(), held=held, shared=shared)
         found = self._by_first(search, search.origins()) or self._by_records()
-        if found or shared or not around.is_worker():
+        if found or shared or not around.is_worker:
             return found
         # Equal texts may well be another request's; one and the same row is not.
         elsewhere = Search(

@@ -270,9 +270,11 @@ class Search:
             sources = sources_of(fields, self._parts, transformed=False) or sources_of(
                 fields, self._parts, transformed=True
             )
-            for rows in self._rows if sources else ():
+            if sources is None:
+                continue
+            for rows in self._rows:
                 way = way_to_one_like(value, rows.items[-1])
-                if way is not None and sources is not None:
+                if way is not None:
                     inside = [each and replace(each, path=way + each.path) for each in sources]
                     root = rows.container.root
                     origin = Origin(root, rows.path, tuple(inside), departed=True)

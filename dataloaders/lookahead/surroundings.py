@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
@@ -77,6 +78,7 @@ class Surroundings:
         """Whether the lookup stands in a loop."""
         return any(is_in_loop(place_of(frame), frame) for _, frame in self._frames[:NEAREST])
 
+    @cached_property
     def is_worker(self) -> bool:
         """Whether this thread was started for its work alone."""
         return is_in_worker(self._start)
@@ -99,7 +101,7 @@ class Surroundings:
         """Yields all that rows may be found in, the likeliest first."""
         for height, frame in self._frames:
             yield Layer("local", height, self._variables_of(height, frame).items())
-        if self._request.shared and self.is_worker():
+        if self._request.shared and self.is_worker:
             yield from self.other_threads()
         body = self._request.request_body()
         if body is not None:
@@ -125,7 +127,7 @@ class Surroundings:
 
     def handed_over(self) -> list[Any]:
         """Returns what is in the tuples that a worker was given: its arguments, a pair of a row."""
-        if not self.is_worker():
+        if not self.is_worker:
             return []
         return [
             item
@@ -172,7 +174,7 @@ class Surroundings:
         """
         if self._request.shared:
             return list(iterated(self.ids(), most))
-        if self.is_worker():
+        if self.is_worker:
             return []
         ids = {id(value) for value in self._all_variables() if kind_of(value) > OPAQUE}
         found = {id(each): each for each in iterated(ids, most)}

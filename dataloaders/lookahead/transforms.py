@@ -32,6 +32,7 @@ _NUMBERS: Final = frozenset({int, float})
 _DIGITS = re.compile(r"[0-9]+")
 _SUFFIX = re.compile("(?<=.)-[A-Z]{1,3}$")  # of an exchange's series: -EQ, -BE, -A
 _MAX_TRIED: Final = 2
+_MIN_ROWS: Final = 2  # with one suffix, or it is part of a name
 _SEPARATOR = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -49,11 +50,6 @@ def text_of(value: Any) -> str | None:  # noqa: ANN401 - a plain value
     if kind in PLAIN_TYPES and kind is not type(None):
         return str(value)
     return None
-
-
-def text_of_any(value: Any) -> str | None:  # noqa: ANN401 - whatever is in a row
-    """Returns the text of a plain value, and None for any other."""
-    return None if value is MISSING else text_of(value)
 
 
 def equal(field: Any, part: Any) -> bool:  # noqa: ANN401 - any value may be in a row
@@ -102,7 +98,7 @@ def worth_trying(texts: list[Any], part: Any) -> list[Transform]:  # noqa: ANN40
         match[0] for text in texts if "-" in text and (match := _SUFFIX.search(text))
     )
     for suffix, count in suffixes.most_common(_MAX_TRIED):
-        if count >= _MIN_TEXT and not (type(part) is str and part.endswith(suffix)):
+        if count >= _MIN_ROWS and not (type(part) is str and part.endswith(suffix)):
             found.append(("without_suffix", suffix))
     if any(text != text.strip() for text in texts):
         found.append(("strip",))
@@ -145,12 +141,11 @@ def apply(transform: Transform, field: Any) -> Any:  # noqa: ANN401 - any value 
         for each in transform[1:]:
             field = apply(each, field)
         return field
-    if name == "number":
-        text = text_of_any(field)
-        return int(text) if text is not None and text.isdecimal() else MISSING
-    text = text_of_any(field)
+    text = text_of(field)
     if text is None:
         return MISSING
+    if name == "number":
+        return int(text) if text.isdecimal() else MISSING
     if name == "shift":
         return str(int(text) >> transform[1]) if text.isdecimal() else MISSING
     return _TRANSFORMS[name](text, *transform[1:])
