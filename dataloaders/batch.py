@@ -163,12 +163,11 @@ class Batch:
         }
         return dropped
 
-    def has_failed(self, answers: dict[Hashable, Any]) -> bool:
-        """Whether the answer to a key that somebody has asked for is an error."""
-        return any(
-            type(answer) is Failure and cache_key not in self.ahead
-            for cache_key, answer in answers.items()
-        )
+    def errors(self, answers: dict[Hashable, Any]) -> Iterator[Exception]:
+        """Yields the errors among the answers to keys that somebody has asked for."""
+        for cache_key, answer in answers.items():
+            if type(answer) is Failure and cache_key not in self.ahead:
+                yield answer.error
 
     def settle(self, answers: dict[Hashable, Any]) -> None:
         """Gives every waiter its answer; `answers` has one for each of `keys`."""
@@ -223,16 +222,18 @@ class Group:
         return_exceptions: Whether errors stand among its values.
         answers: For each key in turn its answer, as far as it is known.
         awaited: Where in them an answer is missing, its cache key, and the batch that will have it.
+        all_awaited: Its cache keys, and the batch, if one batch will have all answers.
         unsettled: How many of those batches are not settled yet.
     """
 
-    __slots__ = ("answers", "awaited", "future", "return_exceptions", "unsettled")
+    __slots__ = ("all_awaited", "answers", "awaited", "future", "return_exceptions", "unsettled")
 
     def __init__(self, future: Settleable, *, return_exceptions: bool) -> None:
         self.future = future
         self.return_exceptions = return_exceptions
         self.answers: list[Any] = []
         self.awaited: list[tuple[int, Hashable, Batch]] = []
+        self.all_awaited: tuple[list[Hashable], Batch] | None = None
         self.unsettled = 0
 
     def wait_for(self, batch: Batch) -> None:
@@ -248,6 +249,10 @@ class Group:
         if self.unsettled:
             return
         answers = self.answers
+        if self.all_awaited is not None:
+            cache_keys, batch = self.all_awaited
+            assert batch.answers is not None  # noqa: S101 - it was counted
+            answers = list(map(batch.answers.__getitem__, cache_keys))
         for index, cache_key, batch in self.awaited:
             assert batch.answers is not None  # noqa: S101 - every awaited batch was counted
             answers[index] = batch.answers[cache_key]
@@ -281,7 +286,8 @@ def call(loader: str, function: Callable[[list[Any]], Any], keys: list[Any]) -> 
     """
     try:
         result = function(keys)
-        return list(result) if isinstance(result, Iterator) else result
+        # The usual type first: asking an abstract class takes far longer.
+        return list(result) if type(result) is not list and isinstance(result, Iterator) else result
     except (StopIteration, StopAsyncIteration) as error:
         raise UnraisableError(loader, error) from error
 
@@ -297,7 +303,7 @@ def answers_from(loader: str, keys: dict[Hashable, Any], result: object) -> dict
     Raises:
         BatchResultError: The result is neither, or is not as long as `keys`.
     """
-    if type(result) is list:  # the usual types first: asking an abstract class takes far longer
+    if type(result) is list:
         values = result
     elif type(result) is dict or isinstance(result, Mapping):
         try:

@@ -10,7 +10,7 @@ from .batch import MISSING, Batch, Failure
 from .errors import BatchAbortedError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, MutableMapping
+    from collections.abc import Collection, Hashable, MutableMapping
 
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class LoaderCache:
         ahead: Answers that nobody has asked for yet, by cache key: look-ahead brought them. They
             are apart from `values`, so that finding one there costs no lookup more than before.
         taken: The cache keys of those that were asked for since, as far as nobody has counted them.
-        pending: Cache key to the batch that is under way and will answer it.
+        pending: The batches that are under way, by the cache keys that they will answer.
         closed: Whether the scope that this belongs to is over.
     """
 
@@ -40,11 +40,10 @@ class LoaderCache:
         )
         self.ahead: dict[Hashable, Any] = {}
         self.taken: list[Hashable] = []
-        self.pending: dict[Hashable, Batch] = {}
+        self.pending = UnderWay()
         self.closed = False
         self._enabled = enabled
         self._keep_errors = keep_errors
-        self._under_way = 0  # batches in `pending`
         # Safe even if gevent or eventlet patches locks after this one was made: nothing under it
         # can switch to another green thread.
         self._lock = threading.Lock()
@@ -94,18 +93,14 @@ class LoaderCache:
         with self._lock:
             self.values.pop(cache_key, None)
             self.ahead.pop(cache_key, None)
-            batch = self.pending.pop(cache_key, None)
-            if batch is not None:
-                batch.forgotten.add(cache_key)
+            self.pending.forget((cache_key,))
 
     def clear_all(self) -> None:
         """Forgets every key, and every answer that is under way."""
         with self._lock:
             self.values.clear()
             self.ahead.clear()
-            for cache_key, batch in self.pending.items():
-                batch.forgotten.add(cache_key)
-            self.pending.clear()
+            self.pending.forget()
 
     def close(self) -> None:
         """Forgets everything and keeps nothing from now on."""
@@ -116,14 +111,11 @@ class LoaderCache:
     def begin(self, batch: Batch) -> None:
         """Notes that a batch is under way, so that others may wait for its keys."""
         with self._lock:
-            if self._under_way:
-                for cache_key in self.pending.keys() & batch.keys.keys():
-                    # Asked for again by somebody who cannot wait for the first, and from now on
-                    # the second's to answer: only the newer of two answers is kept.
-                    self.pending[cache_key].forgotten.add(cache_key)
-            self._under_way += 1
+            # What others ask for again, who cannot wait for the first answer, is from now on the
+            # second's to keep: of two answers only the newer one is.
+            self.pending.forget(batch.keys)
+            self.pending.add(batch)
             batch.begun = True
-            self.pending.update(dict.fromkeys(batch.keys, batch))
 
     def settle(self, batch: Batch, answers: dict[Hashable, Any]) -> None:
         """Keeps a batch's answers and gives them to its callers."""
@@ -147,9 +139,6 @@ class LoaderCache:
         """Takes what nobody has asked for out of a batch; returns whether there was anything."""
         with self._lock:
             dropped = batch.without_ahead()
-            for cache_key in dropped - batch.forgotten:
-                if self.pending.get(cache_key) is batch:
-                    del self.pending[cache_key]
         return bool(dropped)
 
     def abort(self, loader: str, batch: Batch, cause: BaseException) -> None:
@@ -162,12 +151,7 @@ class LoaderCache:
         if not batch.begun:
             return
         with self._lock:
-            self._under_way -= 1
-            if not self._under_way:
-                self.pending.clear()
-            else:
-                for cache_key in batch.keys.keys() - batch.forgotten:
-                    del self.pending[cache_key]
+            self.pending.remove(batch)
             if not self._enabled:
                 return
             if batch.forgotten or not self._keep_errors:
@@ -195,6 +179,50 @@ class LoaderCache:
             }
         )
         return {each: answer for each, answer in answers.items() if each not in added}
+
+
+class UnderWay:
+    """Batches that are under way: few, and so looked through for a key in turn.
+
+    Whoever changes it holds the cache's lock; whoever reads it need not.
+
+    Attributes:
+        batches: The batches, in the order in which they began.
+    """
+
+    __slots__ = ("batches",)
+
+    def __init__(self) -> None:
+        self.batches: tuple[Batch, ...] = ()  # replaced as a whole, for its readers
+
+    def __bool__(self) -> bool:
+        return bool(self.batches)
+
+    def __contains__(self, cache_key: Hashable) -> bool:
+        return self.get(cache_key) is not None
+
+    def get(self, cache_key: Hashable) -> Batch | None:
+        """Returns the batch that will answer a key, if there is one."""
+        for batch in self.batches:
+            if cache_key in batch.keys and cache_key not in batch.forgotten:
+                return batch
+        return None
+
+    def add(self, batch: Batch) -> None:
+        """Takes note that a batch is under way."""
+        self.batches = (*self.batches, batch)
+
+    def remove(self, batch: Batch) -> None:
+        """Takes note that a batch has ended."""
+        self.batches = tuple([each for each in self.batches if each is not batch])
+
+    def forget(self, cache_keys: Collection[Hashable] | None = None) -> None:
+        """Has the batches keep no answer to some keys, or to any."""
+        for batch in self.batches:
+            if cache_keys is None:
+                batch.forgotten.update(batch.keys)
+            else:
+                batch.forgotten.update(batch.keys.keys() & cache_keys)
 
 
 class _LockedMapping:

@@ -113,6 +113,17 @@ class UnraisableError(DataLoaderError):
         )
 
 
+class NoShardError(DataLoaderError, LookupError):
+    """A key belongs to none of the databases that a table is spread over."""
+
+    def __init__(self, loader: str, key: object, name: object, shards: Sequence[object]) -> None:
+        super().__init__(
+            f"{loader} expected the shard of the key {shown(key)} to be one of "
+            f"{shown(list(shards))}, but the rule gives {shown(name)}. Add that shard, or name one "
+            "as the default for all other keys."
+        )
+
+
 class RecursiveLoadError(DataLoaderError, RuntimeError):
     """A batch function asked for a key that can only be answered by itself."""
 

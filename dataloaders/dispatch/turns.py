@@ -67,6 +67,12 @@ class Turns:
         asker = asking_batch()
         if asker is not None or not self._loader.batch:
             return self._fetch_alone(keys, ahead, asker)
+        # Most callers find nobody ahead, and need neither the queue nor what guards it.
+        if not (self._loader.max_batch_size or self._queue) and self._turn.acquire(blocking=False):
+            try:
+                return self._fetch_at_once(keys, ahead)
+            finally:
+                self._turn.release()
         batches = self._collect(keys, ahead)
         with self._turn:
             # Whatever was under way has ended with the turn before. What is not answered yet is
@@ -77,6 +83,18 @@ class Turns:
                         batch = self._queue.popleft() if self._queue else wanted
                     self._run(batch, keys)
         return self._answers_to(keys, batches)
+
+    def _fetch_at_once(self, keys: dict[Hashable, Any], ahead: Mapping[Hashable, Any]) -> list[Any]:
+        """Fetches in a turn that came without waiting."""
+        batch = Batch(self)
+        batch.keys = keys
+        batch.threads.append(keys)
+        batch.context = copy_context()
+        if ahead:
+            batch.keys = keys.copy()
+            self._add_ahead(batch, ahead)
+        self._run(batch, keys)
+        return self._answers_to(keys, [batch])
 
     def _collect(self, keys: dict[Hashable, Any], ahead: Mapping[Hashable, Any]) -> list[Batch]:
         """Puts keys into batches that wait for a turn; returns the batches that have them."""
@@ -167,9 +185,11 @@ class Turns:
     def _run(self, batch: Batch, own: Mapping[Hashable, Any]) -> None:
         """Has the batch function answer a batch; `own` is what this thread has asked for."""
         loader = self._loader
-        assert batch.context is not None  # noqa: S101 - who asked for the first key has left it
-        context = common_context(batch.context, batch.other_contexts)
-        note_askers(batch, batch.context, batch.other_contexts)
+        first, others = batch.context, batch.other_contexts
+        assert first is not None  # noqa: S101 - who asked for the first key has left it
+        context = common_context(first, others)
+        if others or running_batch in first:
+            note_askers(batch, first, others)
         context.run(running_batch.set, batch)
         self._cache.begin(batch)
         try:
@@ -190,9 +210,23 @@ class Turns:
             raise
 
     def _answers(self, batch: Batch, context: Context) -> dict[Hashable, Any]:
-        """Calls the batch function, and checks what it returns."""
-        result = self._call(context, self._loader.keys_of(batch))
-        return answers_from(self._loader.name, batch.keys, result)
+        """Calls the batch function, on this stack unless it has a time limit; checks its result."""
+        loader = self._loader
+        keys = loader.keys_of(batch)
+        if loader.timeout is None or loader.stays_on_thread:
+            result = context.run(call, loader.name, loader.batch_function, keys)
+        else:
+            running = workers().submit(context.run, call, loader.name, loader.batch_function, keys)
+            wait([running], loader.timeout)
+            if not running.done():
+                running.cancel()
+                raise BatchTimeoutError(loader.name, len(keys), loader.timeout)
+            result = running.result()
+        if type(result) is not list and hasattr(result, "__await__"):
+            if inspect.iscoroutine(result):
+                result.close()  # or Python would warn that nobody awaited it
+            raise AsyncOnlyError(loader.name)
+        return answers_from(loader.name, batch.keys, result)
 
     def _leave_to_others(
         self, batch: Batch, own: Mapping[Hashable, Any], error: BaseException
@@ -210,24 +244,6 @@ class Turns:
                 self._queue.appendleft(batch)
             else:
                 self._cache.abort(self._loader.name, batch, error)
-
-    def _call(self, context: Context, keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns
-        """Calls the batch function, on this stack unless it has a time limit."""
-        loader = self._loader
-        if loader.timeout is None or loader.stays_on_thread:
-            result = context.run(call, loader.name, loader.batch_function, keys)
-        else:
-            running = workers().submit(context.run, call, loader.name, loader.batch_function, keys)
-            wait([running], loader.timeout)
-            if not running.done():
-                running.cancel()
-                raise BatchTimeoutError(loader.name, len(keys), loader.timeout)
-            result = running.result()
-        if hasattr(result, "__await__"):
-            if inspect.iscoroutine(result):
-                result.close()  # or Python would warn that nobody awaited it
-            raise AsyncOnlyError(loader.name)
-        return result
 
     def _answers_to(self, keys: dict[Hashable, Any], batches: list[Batch]) -> list[Any]:
         """Picks the answers to `keys` out of settled batches that have them."""

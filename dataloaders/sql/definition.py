@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, make_dataclass, replace
 from functools import cached_property
 from itertools import chain
 from keyword import iskeyword
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -35,7 +36,7 @@ from dataloaders.errors import ConfigurationError, InvalidKeyError
 from .cast import cast_type, caster_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -49,8 +50,8 @@ class Definition:
         table: The table or view.
         key: The columns that a key's parts stand for.
         columns: The columns that make a record, in its order.
-        lead: What tells rows of one key apart: the primary key, by which the lowest wins, or for
-            a view, which has none, a column of the key.
+        ranked_by: What tells rows of one key apart: the primary key, by which the lowest wins, or
+            for a view, which has none, a column of the key.
         record: Makes a record of one row's values.
         casters: What casts each part of a key to its column's type.
         cast_types: The types of the parts of a key that needs no casting.
@@ -60,10 +61,41 @@ class Definition:
     table: FromClause
     key: tuple[ColumnElement[Any], ...]
     columns: tuple[ColumnElement[Any], ...]
-    lead: tuple[ColumnElement[Any], ...]
+    ranked_by: tuple[ColumnElement[Any], ...]
     record: Callable[..., Any]
     casters: tuple[Callable[[Any], Any], ...]
     cast_types: tuple[type | None, ...]
+
+    @cached_property
+    def lead(self) -> tuple[ColumnElement[Any], ...]:
+        """The columns that a row has before those of its record, because they rank it."""
+        return tuple(column for column in self.ranked_by if not self._ranks_in_record(column))
+
+    @cached_property
+    def rank(self) -> Callable[[Sequence[Any]], Any]:
+        """Returns what a row of a plan is ranked by."""
+        places = [
+            1 + len(self.lead) + _index(self.columns, column)
+            if self._ranks_in_record(column)
+            else 1 + _index(self.lead, column)
+            for column in self.ranked_by
+        ]
+        return itemgetter(*places)
+
+    def _ranks_in_record(self, column: ColumnElement[Any]) -> bool:
+        # A value that was made of the database's may have an order of its own, or none.
+        return type(column.type) in _COMPARABLE and _index(self.columns, column) >= 0
+
+    @cached_property
+    def by_prefix(self) -> Definition:
+        """The same by the first part of the key alone; its columns begin with the other parts."""
+        return replace(
+            self,
+            key=self.key[:1],
+            columns=(*self.key[1:], *self.columns),
+            casters=self.casters[:1],
+            cast_types=self.cast_types[:1],
+        )
 
     def cast(self, key: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a caller may pass anything
         """Returns a key as a tuple of values of its columns' types.
@@ -111,22 +143,40 @@ class Definition:
         That is so if the key has more parts, an index starts with the first one's column, and the
         others are of types that Python compares as databases do.
         """
-        if len(self.key) == 1 or not isinstance(self.table, Table):
-            return False
-        if not all(type(column.type) in _COMPARABLE for column in self.key[1:]):
-            return False
-        # Neither an index of an expression will do nor one of some of the rows.
-        leading: list[Any] = [
-            index.expressions[0]
+        return (
+            len(self.key) > 1
+            and self.is_indexed_first
+            and all(type(column.type) in _COMPARABLE for column in self.key[1:])
+        )
+
+    @cached_property
+    def is_indexed_first(self) -> bool:
+        """Whether an index begins with the first part of the key."""
+        return any(columns[0] is self.key[0] for columns in self._indexes)
+
+    @cached_property
+    def is_indexed_together(self) -> bool:
+        """Whether an index begins with the first two parts of the key, in any order."""
+        parts = {id(column) for column in self.key[:2]}
+        return any({id(column) for column in columns[:2]} == parts for columns in self._indexes)
+
+    @cached_property
+    def _indexes(self) -> list[list[Any]]:
+        """The columns of each index that the table is said to have."""
+        if not isinstance(self.table, Table):
+            return []
+        # An index of some of the rows will not do.
+        indexes: list[list[Any]] = [
+            list(index.expressions)
             for index in self.table.indexes
             if not any("where" in option for option in index.dialect_kwargs)
         ]
-        leading += [
-            next(iter(constraint.columns), None)
+        indexes += [
+            list(constraint.columns)
             for constraint in self.table.constraints
             if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint)
         ]
-        return any(column is self.key[0] for column in leading)
+        return [columns for columns in indexes if columns]
 
     @cached_property
     def is_text(self) -> bool:
@@ -136,16 +186,24 @@ class Definition:
     def are_cast(self, keys: list[Any]) -> bool:
         """Whether keys need no casting, as far as a look at all of them together can tell."""
         return (
-            set(map(type, keys)) == {tuple}
+            self._sole_type is not None
+            and set(map(type, keys)) == _TUPLES
             and set(map(len, keys)) == {len(self.key)}
-            and len(types := set(map(type, chain.from_iterable(keys)))) == 1
-            and types == set(self.cast_types)
-            and (int not in types or _in_range(chain.from_iterable(keys)))
+            and set(map(type, chain.from_iterable(keys))) == self._sole_type
+            and (int not in self._sole_type or _in_range(chain.from_iterable(keys)))
         )
+
+    @cached_property
+    def _sole_type(self) -> set[type | None] | None:
+        """The type that all parts of a key are cast to, as a set, or None if they differ."""
+        types = set(self.cast_types)
+        return types if len(types) == 1 else None
 
     def _parts(self) -> str:
         return ", ".join(str(column.key) for column in self.key)
 
+
+_TUPLES = {tuple}
 
 _COMPARABLE = frozenset(
     {
@@ -163,6 +221,11 @@ _COMPARABLE = frozenset(
         SMALLINT,
     }
 )
+
+
+def _index(columns: Sequence[ColumnElement[Any]], wanted: ColumnElement[Any]) -> int:
+    """Returns where a column is, or -1; columns themselves make SQL of being compared."""
+    return next((index for index, column in enumerate(columns) if column is wanted), -1)
 
 
 def _in_range(parts: Iterable[Any]) -> bool:
@@ -208,7 +271,7 @@ def define(
         table=source,
         key=tuple(available[name] for name in key),
         columns=tuple(available[name] for name in wanted),
-        lead=tuple(getattr(source, "primary_key", ())) or (available[key[0]],),
+        ranked_by=tuple(getattr(source, "primary_key", ())) or (available[key[0]],),
         record=record,
         casters=tuple(caster_for(available[name].type) for name in key),
         cast_types=tuple(cast_type(available[name].type) for name in key),

@@ -11,25 +11,45 @@ their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlalchemy import BigInteger, Integer, bindparam, literal_column, select, union_all
 
 if TYPE_CHECKING:
-    from sqlalchemy import ClauseElement, ColumnElement, Dialect, Select
+    from sqlalchemy import ClauseElement, ColumnElement, Dialect, Engine, Select
     from sqlalchemy.sql.compiler import Compiled
 
     from .definition import Definition
 
 Keys = Sequence[tuple[Any, ...]]
 Row = Sequence[Any]
-Execute = Callable[[str, Any], tuple[list[Row], Sequence[Any]]]
-"""Runs one statement text with its driver parameters; returns all rows, and their description."""
+
+
+class Connected(Protocol):
+    """A connection for one batch."""
+
+    @property
+    def engine(self) -> Engine:
+        """Whose it is."""
+
+    def __call__(self, text: str, parameters: Any, *, describe: bool) -> tuple[list[Row], Any]:  # noqa: ANN401 - the driver's parameters
+        """Runs a statement; returns all rows and, if wanted, the driver's description of them."""
+
+    def inquire(self, text: str, parameters: Any) -> list[Row]:  # noqa: ANN401 - the driver's parameters
+        """Runs a statement about the database itself; returns all rows.
+
+        Listeners do not hear of it, just as of SQLAlchemy's own at an engine's first connection:
+        a plan asks once for all, and whoever counts a request's statements need not know.
+        """
+
 
 MAX_ROWS: Final = 64
 """Rows of one prefix that are worth having; a column that more of them share is no way to a row."""
+
+KEYS: Final = "dataloader_keys"
+"""What statements call the keys: not as tables of applications are called."""
 
 ARMS: Final = 32
 """Keys in one statement at most: unions have limits (500 in SQLite), and long ones plan slowly."""
@@ -53,7 +73,7 @@ class Plan:
         self._processors: list[Callable[[Any], Any] | None] | None = None
         self._compiled: dict[tuple[tuple[bool, ...], int], _Statement] = {}
 
-    def rows(self, execute: Execute, keys: Keys) -> list[Row]:
+    def rows(self, execute: Connected, keys: Keys) -> list[Row]:
         """Returns the rows of all keys: (position in `keys`, *lead, *columns).
 
         Args:
@@ -63,18 +83,20 @@ class Plan:
         rows: list[Row] = []
         for nulls, positions in self.by_nulls(keys).items():
             for start in range(0, len(positions), ARMS):
-                rows += self._ask(execute, keys, nulls, positions[start : start + ARMS])
+                rows += self._ask(execute, keys, nulls, list(positions[start : start + ARMS]))
         return rows
 
     @staticmethod
-    def by_nulls(keys: Keys) -> dict[tuple[bool, ...], list[int]]:
+    def by_nulls(keys: Keys) -> Mapping[tuple[bool, ...], Sequence[int]]:
         """Returns the positions of keys, by which of their parts are NULL."""
+        if None not in chain.from_iterable(keys):
+            return {(False,) * len(keys[0]): range(len(keys))}
         found: dict[tuple[bool, ...], list[int]] = {}
         for position, key in enumerate(keys):
             found.setdefault(tuple([part is None for part in key]), []).append(position)
         return found
 
-    def rows_by_prefix(self, execute: Execute, prefixes: Keys) -> list[Row]:
+    def rows_by_prefix(self, execute: Connected, prefixes: Keys) -> list[Row]:
         """Returns the rows of all keys that begin with given parts.
 
         Args:
@@ -90,21 +112,10 @@ class Plan:
     @cached_property
     def _by_prefix(self) -> Plan:
         """The plan for a key of the first part, whose records begin with the other parts."""
-        return PrefixPlan(self._prefix_definition, self.dialect, self._schemas)
-
-    @property
-    def _prefix_definition(self) -> Definition:
-        definition = self.definition
-        return replace(
-            definition,
-            key=definition.key[:1],
-            columns=(*definition.key[1:], *definition.columns),
-            casters=definition.casters[:1],
-            cast_types=definition.cast_types[:1],
-        )
+        return PrefixPlan(self.definition.by_prefix, self.dialect, self._schemas)
 
     def _ask(
-        self, execute: Execute, keys: Keys, nulls: tuple[bool, ...], positions: list[int]
+        self, execute: Connected, keys: Keys, nulls: tuple[bool, ...], positions: list[int]
     ) -> list[Row]:
         # Sizes are powers of two, the last key repeated, so that few texts are compiled and kept.
         arms = 1 << (len(positions) - 1).bit_length()
@@ -116,7 +127,7 @@ class Plan:
         parameters = statement.parameters([keys[position] for position in padded])
         return [
             (positions[row[0]], *row[1:])
-            for row in self.processed(*execute(statement.text, parameters))
+            for row in self.fetched(execute, statement.text, parameters)
             if row[0] < len(positions)
         ]
 
@@ -162,13 +173,10 @@ class Plan:
         ]
         return (*named, *columns)
 
-    def processed(self, rows: list[Row], description: Sequence[Any]) -> list[Row]:
-        """Turns the driver's values into those of the columns' types.
-
-        Args:
-            rows: As the driver returned them.
-            description: What it says of their columns; it is the same for all of a plan's rows.
-        """
+    def fetched(self, execute: Connected, text: str, parameters: Any) -> list[Row]:  # noqa: ANN401 - the driver's parameters
+        """Runs a statement; returns its rows with the values that the columns' types have."""
+        # The description is the same each time, and psycopg takes its time to write one.
+        rows, description = execute(text, parameters, describe=self._processors is None)
         if self._processors is None:
             before = 1 + len(self.definition.lead)  # these stay as they are: they are only compared
             processors: list[Callable[[Any], Any] | None] = [None] * before

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dataloaders.loader import DataLoader
     from dataloaders.scope import LoaderScope
 
-    from .table_loader import Bind
+    from .sources import Bind
 
     L = TypeVar("L", bound=DataLoader[Any, Any])
 
@@ -21,8 +21,8 @@ class EngineRegistry(LoaderRegistry):
     """Makes scopes whose table loaders use one database.
 
     Args:
-        bind: An Engine or AsyncEngine, kept for as long as the process lives; or a Session, for a
-            registry that lives no longer than the session.
+        bind: An Engine, an AsyncEngine, `Replicas` or `Shards`, kept for as long as the process
+            lives; or a Session, for a registry that lives no longer than the session.
     """
 
     def __init__(self, bind: Bind) -> None:

@@ -8,7 +8,6 @@ https://www.sqlite.org/json1.html#jeach, https://www.sqlite.org/lang_select.html
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,8 @@ from sqlalchemy import (
     types,
 )
 
-from .plan import MAX_ROWS, Plan
+from .json_keys import as_json
+from .plan import KEYS, MAX_ROWS, Plan, PrefixPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Dialect, Select, TableValuedAlias
 
     from .definition import Definition
-    from .plan import Execute, Keys, Row
-
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+    from .plan import Connected, Keys, Row
 
 _THROUGH_JSON = (
     types.String,
@@ -62,23 +60,23 @@ class SQLitePlan(Plan):
         ]
         self._texts: dict[bool, str] = {}
 
-    def rows(self, execute: Execute, keys: Keys) -> list[Row]:
+    def rows(self, execute: Connected, keys: Keys) -> list[Row]:
         """Returns the rows of all keys; see `Plan.rows`."""
         if len(keys) == 1 or not self._goes_through_json:
             return super().rows(execute, keys)
         bound = [self._bound(key) for key in keys] if any(self._to_bound) else keys
-        parameter = _encode(bound)
+        parameter = as_json(bound)
         with_nulls = "null" in parameter  # or in a text; then IS does as well as =
         if "\\u0000" in parameter:
             return super().rows(execute, keys)  # SQLite's JSON ends a text at a NUL
         statement = self._texts.get(with_nulls)
         if statement is None:
             statement = self._texts[with_nulls] = self._text(with_nulls=with_nulls)
-        return self.processed(*execute(statement, (parameter,)))
+        return self.fetched(execute, statement, (parameter,))
 
     @cached_property
     def _by_prefix(self) -> Plan:
-        return _SQLitePrefixPlan(self._prefix_definition, self.dialect, self._schemas)
+        return _SQLitePrefixPlan(self.definition.by_prefix, self.dialect, self._schemas)
 
     def _bound(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(
@@ -87,7 +85,7 @@ class SQLitePlan(Plan):
         )
 
     def _text(self, *, with_nulls: bool) -> str:
-        keys = func.json_each(bindparam("keys")).table_valued("key", "value", name="k")
+        keys = func.json_each(bindparam("keys")).table_valued("key", "value", name=KEYS)
         joined = keys.join(self.definition.table, self._matching(keys, with_nulls=with_nulls))
         statement = select(keys.c.key, *self.selected).select_from(joined)
         # SQLAlchemy has no CROSS JOIN; the first JOIN is the one after the keys.
@@ -109,7 +107,7 @@ class SQLitePlan(Plan):
         return _weighed(index, column == parameter)
 
 
-class _SQLitePrefixPlan(SQLitePlan):
+class _SQLitePrefixPlan(SQLitePlan, PrefixPlan):
     """Asks SQLite for the first rows of each prefix.
 
     No plain join has a limit for each key. So the rows are found by their row ids, of which a
@@ -119,10 +117,10 @@ class _SQLitePrefixPlan(SQLitePlan):
     def _matching(self, keys: TableValuedAlias, *, with_nulls: bool) -> ColumnElement[bool]:
         (column,) = self.definition.key
         table = self.definition.table
-        limited = table.alias("limited")
+        limited = table.alias("dataloader_rows")
         # The rowid, because a primary key need not be unique, or there, in the table as it is.
         found: Select[Any] = (
-            select(literal_column("limited.rowid"))
+            select(literal_column("dataloader_rows.rowid"))
             .where(_equal(limited.columns[column.key or ""], keys, 0, with_nulls=with_nulls))
             .select_from(limited)
         )

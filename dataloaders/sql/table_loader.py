@@ -3,53 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from sqlalchemy import Engine
 from sqlalchemy import Row as QueryRow
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm import Session, scoped_session
-from sqlalchemy.pool import SingletonThreadPool
 
 from dataloaders.batch import MISSING, Batch, Failure
-from dataloaders.errors import ConfigurationError
+from dataloaders.errors import ConfigurationError, NoShardError
 from dataloaders.loader import NO_TYPES, DataLoader
 from dataloaders.lookahead.modes import ON
 from dataloaders.lookahead.origins import ABSENT
 from dataloaders.lookahead.peers import MAX_PEERS
 from dataloaders.lookahead.reading import read_as_sequence
 
-from .database import execute_on, executor_on, explain, is_async_engine
 from .definition import Definition, define
-from .plan import MAX_ROWS, Plan
-from .postgresql import PostgreSQLPlan
+from .plan import MAX_ROWS
+from .plans import plan_for
 from .prefix import UNKNOWN, PrefixAnswer
-from .sqlite import SQLitePlan
+from .replicas import UNAVAILABLE
+from .sources import source_of
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
-
     from dataloaders.lookahead.sites import Site
 
-    from .plan import Execute, Keys, Row
+    from .plan import Connected, Keys, Plan, Row
+    from .sources import Bind
 
 R = TypeVar("R")
 
 # Look-ahead finds keys in the rows of other queries, too; its room knows nothing of SQLAlchemy.
 read_as_sequence(QueryRow, attrgetter("_data"))
 
-_NOT_THE_KEYS = (InterfaceError, OperationalError, PoolTimeoutError)
+_NOT_THE_KEYS = (*UNAVAILABLE, NoShardError)
 _NOTHING = (None, "")
 """First parts that are asked for with any number of others, by rows that have none."""
-
-_SYNC_BINDS = (Engine, Session, scoped_session)
-
-Bind: TypeAlias = "Engine | AsyncEngine | Session | scoped_session[Session]"
-
-PLANS: dict[str, type[Plan]] = {"sqlite": SQLitePlan, "postgresql": PostgreSQLPlan}
-"""Dialect name to the plan that asks it; any other database is asked by `Plan` itself."""
 
 
 class TableLoader(DataLoader[Any, R | None]):
@@ -66,9 +53,9 @@ class TableLoader(DataLoader[Any, R | None]):
 
     Args:
         bind: The database: an Engine (each batch takes a connection for as long as it lasts), an
-            AsyncEngine (for `load` only; its pool belongs to one event loop, so give it a NullPool
-            where loops come and go, as in Flask's async views), or a Session (whose transaction
-            the batch is part of, and in whose thread `load` runs it too).
+            AsyncEngine (for `load` only; each event loop has a pool of its own), `Replicas` or
+            `Shards` of such engines, or a Session (whose transaction the batch is part of, and in
+            whose thread `load` runs it too).
         options: As for `DataLoader`.
 
     Raises:
@@ -103,16 +90,21 @@ class TableLoader(DataLoader[Any, R | None]):
         bind: Bind | None = None,
         **options: Any,  # noqa: ANN401 - DataLoader's options
     ) -> None:
-        if not (isinstance(bind, _SYNC_BINDS) or is_async_engine(bind)):
+        source = source_of(bind)
+        if source is None:
             expected = (
-                "an Engine, an AsyncEngine or a Session (which a scope gives to its loaders if an "
-                "EngineRegistry or a SymbolMaster made it)"
+                "an Engine, an AsyncEngine, a Session, Replicas or Shards (which a scope gives to "
+                "its loaders if an EngineRegistry or a SymbolMaster made it)"
             )
             raise ConfigurationError(f"{type(self).__name__}'s bind", expected, bind)
         self.bind = bind
+        self._source = source
         self._definition = self.definition()
         self._cast = self._definition.cast
-        if is_async_engine(bind):
+        if not source.is_whole:
+            # An error is that of a shard, and not the key's to keep.
+            options.setdefault("cache_errors", False)
+        if source.is_async:
             super().__init__(self._load_async, **options)
         else:
             super().__init__(**options)
@@ -164,31 +156,18 @@ class TableLoader(DataLoader[Any, R | None]):
         Returns:
             A record, or None, for each key, and for a prefix what is known of its keys.
         """
-        try:
-            with executor_on(self._sync_bind(), self._definition.table) as execute:
-                return self.fetch(execute, keys)
-        except SQLAlchemyError as error:
-            explain(error, self.name, len(keys))
-            raise
+        answers: list[Any] = self._source.load(self, keys)
+        return answers
 
     async def _load_async(self, keys: list[Any]) -> list[Any]:
-        assert is_async_engine(self.bind)  # noqa: S101 - __init__ looked
-        try:
-            async with self.bind.connect() as connection:
-                return await connection.run_sync(
-                    lambda inner: self.fetch(
-                        lambda text, parameters: execute_on(inner, text, parameters), keys
-                    )
-                )
-        except SQLAlchemyError as error:
-            explain(error, self.name, len(keys))
-            raise
+        answers: list[Any] = await self._source.load(self, keys)
+        return answers
 
-    def fetch(self, execute: Execute, keys: Keys) -> list[Any]:
+    def fetch(self, execute: Connected, keys: Keys) -> list[Any]:
         """Asks for the keys through `execute` and makes their answers of the rows."""
-        if self.asks_by_prefix and set(map(len, keys)) != {len(self._definition.key)}:
+        if set(map(len, keys)) != {len(self._definition.key)}:
             return self._fetch_by_prefix(execute, keys)
-        rows = self._plan().rows(execute, keys)
+        rows = self._plan(execute).rows(execute, keys)
         record = self._definition.record
         start = 1 + len(self._definition.lead)
         values: list[Any] = [None] * len(keys)
@@ -196,22 +175,22 @@ class TableLoader(DataLoader[Any, R | None]):
             for row in rows:
                 values[row[0]] = record(*row[start:])
         else:
-            for row in reversed(self._in_order(rows)):
+            for row in reversed(_in_order(rows, self._definition)):
                 values[row[0]] = record(*row[start:])
         return values
 
-    def _fetch_by_prefix(self, execute: Execute, keys: Keys) -> list[Any]:
+    def _fetch_by_prefix(self, execute: Connected, keys: Keys) -> list[Any]:
         """Asks for all rows with the first parts of the keys, which may be prefixes themselves."""
         prefixes = list(dict.fromkeys([key[:1] for key in keys]))
-        definition = self._definition
+        definition = self._definition.by_prefix
         start = 1 + len(definition.lead)
-        end = start + len(definition.key) - 1
+        end = start + len(self._definition.key) - 1
         record = definition.record
         rows_of: list[list[tuple[Any, Any]]] = [[] for _ in prefixes]
-        for row in self._in_order(self._plan().rows_by_prefix(execute, prefixes)):
+        for row in _in_order(self._plan(execute).rows_by_prefix(execute, prefixes), definition):
             rows_of[row[0]].append((tuple(row[start:end]), record(*row[end:])))
         known: dict[tuple[Any, ...], Any] = {}
-        is_text = definition.is_text
+        is_text = self._definition.is_text
         for prefix, rows in zip(prefixes, rows_of, strict=True):
             known[prefix] = PrefixAnswer(rows) if len(rows) <= MAX_ROWS else UNKNOWN
             if len(rows) == 1 and is_text:  # of equal texts one is the other
@@ -238,7 +217,7 @@ class TableLoader(DataLoader[Any, R | None]):
         """Whether look-ahead asks for rows by the first part of the key alone."""
         # A batch function of the application's own expects keys, and not parts of them.
         own = type(self).batch_load is TableLoader.batch_load
-        return own and self._definition.is_selective
+        return own and self._source.is_whole and self._definition.is_selective
 
     def ahead_keys(
         self,
@@ -247,7 +226,7 @@ class TableLoader(DataLoader[Any, R | None]):
         site: Site,
     ) -> dict[Hashable, Any]:
         """Returns the keys of sibling rows, or prefixes of them, that are not known yet."""
-        if None in self._definition.cast_types and not isinstance(self.bind, Engine):
+        if self._source.is_transaction and None in self._definition.cast_types:
             # What is not cast, the database may refuse, and end the transaction of the session.
             return {}
         if not (self.asks_by_prefix and self.cache) or site.is_exact:
@@ -350,19 +329,10 @@ class TableLoader(DataLoader[Any, R | None]):
             self._store.clear(self._cast(key)[:1])
         return self
 
-    def _in_order(self, rows: list[Row]) -> list[Row]:
-        try:
-            return sorted(rows, key=itemgetter(slice(1, 1 + len(self._definition.lead))))
-        except TypeError:  # a view's lead, which may be NULL
-            return rows
-
     @property
     def stays_on_thread(self) -> bool:
         """Whether the batch function has to run on the thread that asks."""
-        if isinstance(self.bind, Engine):
-            # In this pool each thread has a connection, and so an in-memory database, of its own.
-            return isinstance(self.bind.pool, SingletonThreadPool)
-        return True
+        return self._source.stays_on_thread
 
     def keys_of(self, batch: Batch) -> list[Any]:
         """Returns what the batch function is given: keys as the columns hold them."""
@@ -381,30 +351,8 @@ class TableLoader(DataLoader[Any, R | None]):
                 return keys, keys
         return super()._cache_keys(keys)
 
-    def _sync_bind(self) -> Engine | Session:
-        bind = self.bind
-        if isinstance(bind, scoped_session):
-            return bind()
-        assert not is_async_engine(bind)  # noqa: S101 - __init__ gave it _load_async
-        return bind
-
-    def _plan(self) -> Plan:
-        engine = self._engine()
-        dialect = engine.dialect
-        schemas = engine.get_execution_options().get("schema_translate_map")
-        # Plans are kept on what they are for, and so for as long as it lives.
-        plans: dict[Any, Plan] = vars(dialect).setdefault("_dataloaders_plans", {})
-        kind = (type(self), tuple(schemas.items()) if schemas else None)
-        if kind not in plans:
-            plans[kind] = PLANS.get(dialect.name, Plan)(self._definition, dialect, schemas)
-        return plans[kind]
-
-    def _engine(self) -> Engine:
-        if isinstance(self.bind, Engine):
-            return self.bind
-        if is_async_engine(self.bind):
-            return self.bind.sync_engine
-        return self.bind.get_bind(clause=self._definition.table).engine
+    def _plan(self, connected: Connected) -> Plan:
+        return plan_for(connected.engine, type(self), self._definition)
 
 
 class GroupedTableLoader(TableLoader[R]):
@@ -421,12 +369,19 @@ class GroupedTableLoader(TableLoader[R]):
         """Whether look-ahead asks for rows by the first part of the key alone."""
         return False
 
-    def fetch(self, execute: Execute, keys: Keys) -> list[Any]:
+    def fetch(self, execute: Connected, keys: Keys) -> list[Any]:
         """Asks for the keys through `execute` and makes their answers of the rows."""
         record = self._definition.record
         start = 1 + len(self._definition.lead)
         values: list[list[Any]] = [[] for _ in keys]
-        rows = self._plan().rows(execute, keys)
-        for row in self._in_order(rows):
+        rows = self._plan(execute).rows(execute, keys)
+        for row in _in_order(rows, self._definition):
             values[row[0]].append(record(*row[start:]))
         return values
+
+
+def _in_order(rows: list[Row], definition: Definition) -> list[Row]:
+    try:
+        return sorted(rows, key=definition.rank)
+    except TypeError:  # a view's rows, which may be ranked by NULL
+        return rows

@@ -99,6 +99,11 @@ def replace_contract(
             connection.execute(insert(table), batch)
             count += len(batch)
             batch = next(batches, [])
+        if connection.dialect.name == "postgresql":
+            # Plans that other connections keep were made for the table as it was, and for one of
+            # a few rows that is to read it all. New statistics have them made anew.
+            name = connection.dialect.identifier_preparer.format_table(table)
+            connection.exec_driver_sql(f"ANALYZE {name}")
     return count
 
 

@@ -13,7 +13,7 @@ from .record import Symbol
 from .table import symtoken
 
 if TYPE_CHECKING:
-    from dataloaders.sql.table_loader import Bind
+    from dataloaders.sql.sources import Bind
 
 
 class _ContractLoader(TableLoader[Symbol]):

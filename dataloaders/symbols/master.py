@@ -17,7 +17,7 @@ from .table import symtoken
 if TYPE_CHECKING:
     from dataloaders.loader import DataLoader
     from dataloaders.scope import LoaderScope
-    from dataloaders.sql.table_loader import Bind
+    from dataloaders.sql.sources import Bind
 
     L = TypeVar("L", bound=DataLoader[Any, Any])
 

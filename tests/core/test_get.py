@@ -79,7 +79,7 @@ def gathered(loader: DataLoader[Any, Any]) -> int:
 
     A batch's own contexts are the callers' that it has noted: the first, and each that differs.
     """
-    waiting = [*loader._turns._queue, *{id(b): b for b in loader._store.pending.values()}.values()]
+    waiting = [*loader._turns._queue, *loader._store.pending.batches]
     return sum(len(batch.other_contexts) for batch in waiting) + len(loader._turns._queue)
 
 
@@ -327,6 +327,8 @@ def test_a_thread_that_is_interrupted_while_it_waits_takes_nothing_with_it() -> 
 
         def __exit__(self, *about: object) -> None:
             turn.release()
+
+        acquire, release = turn.acquire, turn.release
 
     raised: list[type[BaseException]] = []
 

@@ -771,7 +771,7 @@ def test_loads_pending_when_their_loop_is_closed_do_not_harm_the_next_loop() -> 
 
     asyncio.run(leaves())
     assert asyncio.run(comes_later()) == [4, 6]
-    assert loader._store.pending == {}, "and nothing is thought to be under way"
+    assert not loader._store.pending, "and nothing is thought to be under way"
 
 
 # -- time limits
@@ -998,7 +998,7 @@ def test_two_loops_in_two_threads_have_batches_under_way_at_once() -> None:
         runs = [pool.submit(asyncio.run, main(own)) for own in (1, 2)]
         assert [run.result(SECONDS) for run in runs] == [[0, 2], [0, 4]]
     assert sorted(batches) == [[0, 1], [0, 2]]
-    assert loader._store.pending == {}
+    assert not loader._store.pending
     assert loader.size() == 3
     assert loader.get_many([0, 1, 2]) == [0, 2, 4]
 

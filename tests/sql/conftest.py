@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool, StaticPool
 
+from tests.databases import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -90,3 +92,38 @@ def postgresql(postgresql_url: str) -> Iterator[Engine]:
     engine.dispose()
     with server.begin() as connection:
         connection.execute(text("DROP SCHEMA emptied CASCADE"))
+
+
+@pytest.fixture
+def mariadb(mariadb_url: str) -> Iterator[Engine]:
+    """A MariaDB database without tables; its URL alone leads there."""
+    yield from emptied(mariadb_url)
+
+
+@pytest.fixture
+def mysql(mysql_url: str) -> Iterator[Engine]:
+    """A MySQL database without tables; its URL alone leads there."""
+    yield from emptied(mysql_url)
+
+
+def emptied(server_url: str) -> Iterator[Engine]:
+    server = create_engine(server_url, poolclass=NullPool)
+    with server.begin() as connection:
+        connection.execute(text("CREATE DATABASE emptied CHARACTER SET utf8mb4"))
+    engine = create_engine(make_url(server_url).set(database="emptied"))
+    yield engine
+    engine.dispose()
+    with server.begin() as connection:
+        connection.execute(text("DROP DATABASE emptied"))
+
+
+@pytest.fixture(params=KINDS)
+def any_database(request: pytest.FixtureRequest) -> Engine:
+    """Each kind of database in turn, without tables."""
+    return database(request, request.param)
+
+
+def database(request: pytest.FixtureRequest, kind: str) -> Engine:
+    """Returns a database of a kind, without tables."""
+    engine: Engine = request.getfixturevalue("engine" if kind == "sqlite" else kind)
+    return engine

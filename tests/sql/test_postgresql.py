@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event, insert, text
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, insert, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from tests.sql.conftest import EngineMaker
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -158,42 +156,6 @@ def test_whole_records_come_back(contract: Contract) -> None:
     row = next(iter(generate_contract(ROWS)))
     record = SymbolLoader(contract.engine).get((row["symbol"], row["exchange"]))
     assert {name: getattr(record, name) for name in row} == row
-
-
-def index_conditions(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields what each access to a table is: its kind and its index condition."""
-    of_the_keys = plan.get("Alias") == "k" and plan["Node Type"] == "Function Scan"
-    passed_on = plan["Node Type"] in {"Bitmap Heap Scan", "Subquery Scan"}
-    if "Scan" in plan["Node Type"] and not (of_the_keys or passed_on):
-        yield plan["Node Type"], plan.get("Index Cond", "")
-    for inner in plan.get("Plans", []):
-        yield from index_conditions(inner)
-
-
-@pytest.mark.parametrize("size", [1, 2, 10, 50, 500, 1000, 5000])
-@pytest.mark.parametrize("column", LOADERS)
-def test_every_key_is_found_through_an_index_on_the_selective_column(
-    contract: Contract, make_engine: EngineMaker, column: str, size: int
-) -> None:
-    engine = make_engine(contract.engine.url.render_as_string(hide_password=False))
-    sent: list[tuple[str, Any]] = []
-    event.listen(engine, "before_cursor_execute", lambda *args: sent.append((args[2], args[3])))
-    # Keys of one exchange that has most of the rows.
-    keys = [key for key in contract.keys(column) if key[0] and key[1] == "NFO"][:size]
-    LOADERS[column](engine).get_many(keys)
-    statements = list(sent)
-
-    assert statements
-    for statement, parameters in statements:
-        with engine.connect() as connection:
-            explain = f"EXPLAIN (FORMAT JSON) {statement}"
-            [[plan]] = connection.exec_driver_sql(explain, parameters).all()
-        plan = json.loads(plan) if isinstance(plan, str) else plan
-        accesses = list(index_conditions(plan[0]["Plan"]))
-        assert accesses
-        for kind, condition in accesses:
-            assert kind in {"Index Scan", "Index Only Scan", "Bitmap Index Scan"}
-            assert f"({column})::text =" in condition
 
 
 def test_a_session_shows_what_its_transaction_has_not_committed(contract: Contract) -> None:

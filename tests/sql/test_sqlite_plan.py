@@ -1,11 +1,14 @@
-"""The statements that reach SQLite: how many there are, and which way SQLite goes for them."""
+"""The statements that reach SQLite: how many there are, and which way SQLite goes for them.
+
+The SQLite that Python brings along is asked, and a newer one.
+"""
 
 from __future__ import annotations
 
 import random
 import re
-import sqlite3
 from contextlib import closing
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +21,7 @@ from dataloaders.symbols import (
     TokenLoader,
     generate_contract,
 )
+from tests.databases import not_tested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,17 +111,22 @@ Pair = tuple[str, str | None]
 class Contract:
     """A generated contract, and who has which keys in it, by plain sqlite3."""
 
-    def __init__(self) -> None:
+    def __init__(self, library: Any) -> None:  # noqa: ANN401 - a module like sqlite3
+        self.library = library
         rows = [tuple(row[name] for name in COLUMNS) for row in generate_contract(ROWS)]
         # Rows without an exchange, one of them a twin of a row that has one.
         nowhere = [("GOLDUNIT", "GOLDUNIT", "", None, None, "7", *rows[0][6:])]
         nowhere.append((*rows[10][:3], None, None, *rows[10][5:]))
-        self.connection = sqlite3.connect(":memory:")
+        # And so many others that the exchange alone is no way to those either.
+        crowd = [
+            (f"CROWD{n}", f"CROWD{n}", "", None, None, f"C{n}", *rows[0][6:]) for n in range(300)
+        ]
+        self.connection = library.connect(":memory:")
         self.connection.execute(CREATE_TABLE)
         marks = ", ".join("?" * len(COLUMNS))
         self.connection.executemany(
             f"INSERT INTO symtoken ({', '.join(COLUMNS)}) VALUES ({marks})",  # noqa: S608 - of constants
-            rows + nowhere,
+            rows + crowd + nowhere,
         )
         self.connection.commit()
         self._ids: dict[tuple[str, Pair], int | None] = {}
@@ -130,7 +139,7 @@ class Contract:
         """Keys in an order that has nothing to do with the rows', some of them unknown."""
         statement = f"SELECT {column}, exchange FROM symtoken"  # noqa: S608 - of constants
         keys = [(str(first), exchange) for first, exchange in self.connection.execute(statement)]
-        nowhere = [key for key in keys if key[1] is None]
+        nowhere = [key for key in keys if key[1] is None][-2:]
         somewhere = list(dict.fromkeys(key for key in keys if key[1] is not None))
         unknown = [(f"NO{number}", "NFO") for number in range(ROWS // 10)]
         unknown += [(key[0], "NOWHERE") for key in somewhere[: ROWS // 10]]
@@ -142,15 +151,15 @@ class Contract:
         """The ids of the rows that one query per key finds."""
         return [self._ids[column, key] for key in keys]
 
-    def _indexed_copy(self) -> sqlite3.Connection:
-        copy = sqlite3.connect(":memory:")
+    def _indexed_copy(self) -> Any:  # noqa: ANN401 - the library's connection
+        copy = self.library.connect(":memory:")
         self.connection.backup(copy)
         for column in LOADERS:
             copy.execute(f"CREATE INDEX by_{column} ON symtoken ({column}, exchange)")
         return copy
 
     @staticmethod
-    def _ask(connection: sqlite3.Connection, column: str, key: Pair) -> int | None:
+    def _ask(connection: Any, column: str, key: Pair) -> int | None:  # noqa: ANN401 - as above
         is_exchange = "IS NULL" if key[1] is None else "= ?"
         statement = (
             f"SELECT id FROM symtoken WHERE {column} = ? AND exchange {is_exchange}"  # noqa: S608 - of constants
@@ -161,9 +170,13 @@ class Contract:
         return None if row is None else int(row[0])
 
 
-@pytest.fixture(scope="module")
-def contract() -> Iterator[Contract]:
-    contract = Contract()
+@pytest.fixture(scope="module", params=["sqlite3", "pysqlite3"])
+def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
+    try:
+        library = import_module(request.param)
+    except ImportError:
+        not_tested(request.config, f"a newer SQLite: pip install {request.param}")
+    contract = Contract(library)
     yield contract
     contract.connection.close()
 
@@ -175,7 +188,7 @@ def contract() -> Iterator[Contract]:
 )
 def engine(request: pytest.FixtureRequest, contract: Contract) -> Iterator[Engine]:
     layout, analyzed = request.param
-    engine = create_engine("sqlite://", poolclass=StaticPool)
+    engine = create_engine("sqlite://", module=contract.library, poolclass=StaticPool)
     connection = engine.raw_connection()
     driver: Any = connection.driver_connection
     contract.connection.backup(driver)
@@ -210,7 +223,8 @@ def plan_of(engine: Engine, statement: str, parameters: Sequence[object]) -> lis
         steps = driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
     finally:
         connection.close()
-    return [str(step[3]) for step in steps if not str(step[3]).startswith("SCAN k VIRTUAL TABLE")]
+    of_the_keys = "SCAN dataloader_keys VIRTUAL TABLE"
+    return [str(step[3]) for step in steps if not str(step[3]).startswith(of_the_keys)]
 
 
 def assert_goes_by(column: str, plan: list[str]) -> None:
@@ -270,7 +284,7 @@ def test_so_does_a_batch_with_keys_that_have_no_exchange(
 def test_a_hundred_thousand_keys_are_one_statement(
     contract: Contract, make_engine: EngineMaker
 ) -> None:
-    engine = make_engine()
+    engine = make_engine(module=contract.library)
     connection = engine.raw_connection()
     driver: Any = connection.driver_connection
     contract.connection.backup(driver)

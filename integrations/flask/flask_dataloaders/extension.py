@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from contextvars import ContextVar
 
     from flask import Flask
-    from sqlalchemy import Engine
-    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from dataloaders.sql.sources import Bind
 
 _NAME = "dataloaders"
 _SCOPE = "_dataloaders_scope"  # the attribute of the request's context that keeps its scope
@@ -45,9 +45,10 @@ class DataLoaders:
 
     Args:
         app: The application; without one, call `init_app`.
-        engine: The database, or a function that returns it, which is called in an application's
-            context at the first lookup (`lambda: db.engine` with Flask-SQLAlchemy). By default it
-            is made from `DATALOADERS_DATABASE_URI`; see `Settings`.
+        engine: The database (an engine, `Replicas` or `Shards`), or a function that returns it,
+            which is called in an application's context at the first lookup (`lambda: db.engine`
+            with Flask-SQLAlchemy). By default it is made from `DATALOADERS_DATABASE_URI`; see
+            `Settings`.
         table: The application's own model of the master contract, if it has one; see
             `SymbolMaster`.
         partition: Returns, in a request's context, what the request has its history of look-ahead
@@ -61,7 +62,7 @@ class DataLoaders:
         self,
         app: Flask | None = None,
         *,
-        engine: Engine | AsyncEngine | Callable[[], Engine | AsyncEngine] | None = None,
+        engine: Bind | Callable[[], Bind] | None = None,
         table: Any = None,  # noqa: ANN401 - a Core table or a mapped class
         partition: Callable[[], Hashable] | None = None,
     ) -> None:
@@ -115,7 +116,7 @@ class _Application:
 
     def __init__(
         self,
-        engine: Engine | AsyncEngine | Callable[[], Engine | AsyncEngine] | None,
+        engine: Bind | Callable[[], Bind] | None,
         table: object,
         lookahead: str,
         partition: Callable[[], Hashable] | None,
@@ -138,7 +139,7 @@ class _Application:
                     self._registry = self._make(self._engine())
         return self._registry
 
-    def _make(self, engine: Engine | AsyncEngine | None) -> LoaderRegistry:
+    def _make(self, engine: Bind | None) -> LoaderRegistry:
         registry = LoaderRegistry() if engine is None else SymbolMaster(engine, self._table)
         registry.lookahead = self._lookahead
         registry.partition = self._partition
