@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy
 
-from . import loading, lookahead, requests, symbols
+from . import alternatives, batches, databases, loading, lookahead, requests, symbols, views
 from .measure import ADDED, TIME
 
 if TYPE_CHECKING:
@@ -45,14 +45,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         contract = Path(folder) / "contract.db"
         symbols.make_contract(contract)
-        for result in chain(
-            loading.results(arguments.rounds),
-            symbols.results(arguments.rounds, contract),
-            lookahead.results(arguments.rounds, contract),
-            requests.results(arguments.rounds),
-        ):
-            print(_line(result), flush=True)  # noqa: T201 - it reports to the terminal
-            rows.append(result)
+        with databases.opened(contract) as found:
+            for result in chain(
+                loading.results(arguments.rounds),
+                symbols.results(arguments.rounds, contract),
+                batches.results(arguments.rounds, found),
+                alternatives.results(arguments.rounds, found),
+                views.results(arguments.rounds, found),
+                lookahead.results(arguments.rounds, contract),
+                requests.results(arguments.rounds),
+            ):
+                print(_line(result), flush=True)  # noqa: T201 - it reports to the terminal
+                rows.append(result)
     if not arguments.no_write:
         text = json.dumps({"on": _machine(), "results": [row.as_json() for row in rows]}, indent=2)
         (DOCS / "benchmarks.json").write_text(text + "\n")

@@ -1,20 +1,17 @@
-"""What a lookup costs: batches on SQLite against the bare driver, hits against a full copy."""
+"""What a hit costs against a full copy of the table, and what a scope does."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import random
 import sqlite3
 import time
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import create_engine
 
 from dataloaders.symbols import (
     Symbol,
-    SymbolLoader,
     SymbolMaster,
     generate_contract,
     get_token,
@@ -49,80 +46,11 @@ def results(rounds: int, path: Path) -> Iterator[Result]:
     engine = create_engine(f"sqlite:///{path}")
     master = SymbolMaster(engine)
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        pairs = connection.execute("SELECT symbol, exchange FROM symtoken").fetchall()
-        for size, wanted in ((1, None), (10, None), (50, 1.3), (150, None), (1_000, None)):
-            yield from _batch(size, rounds, master, connection, pairs, wanted=wanted)
         everything = connection.execute(ALL_ROWS).fetchall()
     yield _hit(rounds, master, FullCopy(Symbol(*row) for row in everything))
     yield _scope(rounds, master)
     master.close()
     engine.dispose()
-
-
-def _batch(
-    size: int,
-    rounds: int,
-    master: SymbolMaster,
-    connection: sqlite3.Connection,
-    pairs: list[tuple[str, str]],
-    *,
-    wanted: float | None,
-) -> Iterator[Result]:
-    keys = random.Random(size).sample(pairs, size)  # noqa: S311 - which keys is no secret
-
-    statement = _statement(master, keys)
-
-    def raw() -> list[Symbol | None]:
-        found: list[Symbol | None] = [None] * len(keys)
-        for row in connection.execute(statement, (json.dumps(keys),)).fetchall():
-            if row[1] is not None:
-                found[row[0]] = Symbol(*row[2:])
-        return found
-
-    def batched() -> list[Symbol | None]:
-        with master.scope():
-            return master.symbols.get_many(keys)
-
-    if raw() != batched():
-        raise SystemExit("The driver and the loader gave different answers.")
-    times = max(3, 2_000 // size)
-
-    def call_alone() -> float:
-        seconds = 0.0
-        for _ in range(times):
-            with master.scope():
-                loader = master.symbols
-                begin = time.perf_counter()
-                loader.get_many(keys)
-                seconds += time.perf_counter() - begin
-        return seconds
-
-    for title, ours, limit in (
-        (f"`get_many` on SQLite, {size} keys", call_alone, wanted),
-        (f"the same, and the scope that it is in, {size} keys", repeated(batched, times), None),
-    ):
-        yield compare(
-            title,
-            ours,
-            repeated(raw, times),
-            against="the same statement on a bare sqlite3 connection, into the same records",
-            units=times,
-            unit="batch",
-            rounds=rounds,
-            wanted=limit,
-        )
-
-
-def _statement(master: SymbolMaster, keys: list[tuple[str, str]]) -> str:
-    """Returns the statement that the loader sends for more than one key, to be run as it is."""
-    sent: list[str] = []
-    assert isinstance(master.bind, Engine)  # noqa: S101 - results made it
-    listening = create_engine(master.bind.url)  # a listener would slow the engine that is measured
-    event.listen(listening, "before_cursor_execute", lambda *event: sent.append(event[2]))
-    SymbolLoader(listening).get_many([*keys, ("", "")])
-    listening.dispose()
-    (statement,) = sent
-    return statement
 
 
 def _hit(rounds: int, master: SymbolMaster, copy: FullCopy) -> Result:
