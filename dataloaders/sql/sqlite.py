@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
     types,
 )
+from sqlalchemy.exc import DBAPIError
 
 from .json_keys import as_json
 from .plan import KEYS, MAX_ROWS, Plan, PrefixPlan
@@ -59,10 +60,15 @@ class SQLitePlan(Plan):
             implementation.bind_processor(dialect) for implementation in implementations
         ]
         self._texts: dict[bool, str] = {}
+        self._has_json: bool | None = None
 
     def rows(self, execute: Connected, keys: Keys) -> list[Row]:
         """Returns the rows of all keys; see `Plan.rows`."""
         if len(keys) == 1 or not self._goes_through_json:
+            return super().rows(execute, keys)
+        if self._has_json is None:
+            self._has_json = self._can_read_json(execute)
+        if not self._has_json:
             return super().rows(execute, keys)
         bound = [self._bound(key) for key in keys] if any(self._to_bound) else keys
         parameter = as_json(bound)
@@ -73,6 +79,16 @@ class SQLitePlan(Plan):
         if statement is None:
             statement = self._texts[with_nulls] = self._text(with_nulls=with_nulls)
         return self.fetched(execute, statement, (parameter,))
+
+    def _can_read_json(self, execute: Connected) -> bool:
+        """Whether this SQLite has JSON functions; before 3.38 it may have been built without."""
+        if (self.dialect.server_version_info or ()) >= (3, 38):
+            return True
+        try:
+            execute.inquire("SELECT json_extract(value, '$[0]') FROM json_each('[[1]]')", ())
+        except DBAPIError:
+            return False
+        return True
 
     @cached_property
     def _by_prefix(self) -> Plan:
