@@ -49,7 +49,7 @@ def json_table(name: str, columns: Mapping[str, str]) -> TableValuedAlias:
     """
     defined = ", ".join(f"{column} {kind}" for column, kind in columns.items())
     shape: ColumnElement[Any] = literal_column(f"'$[*]' COLUMNS ({defined})")
-    return func.json_table(bindparam(_PARAMETER), shape).table_valued(*columns, name=name)
+    return func.json_table(bindparam(_PARAMETER, None), shape).table_valued(*columns, name=name)
 
 
 def parameters(dialect: Dialect, value: str) -> Any:  # noqa: ANN401 - a tuple or a dict, as the driver wants them

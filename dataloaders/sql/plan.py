@@ -138,9 +138,10 @@ class Plan:
 
     def compiled(self, statement: ClauseElement) -> Compiled:
         """Compiles a statement, for the schema that the engine puts in the place of another."""
-        options: dict[str, Any] = {}
+        # Some have a limit written into the text, which is left for the execution otherwise.
+        options: dict[str, Any] = {"compile_kwargs": {"render_postcompile": True}}
         if self._schemas:
-            options = {"schema_translate_map": self._schemas, "render_schema_translate": True}
+            options |= {"schema_translate_map": self._schemas, "render_schema_translate": True}
         return statement.compile(dialect=self.dialect, **options)
 
     def _select(self, nulls: tuple[bool, ...], arm: int) -> Select[Any]:
@@ -148,7 +149,7 @@ class Plan:
         for index, (column, is_null) in enumerate(zip(self.definition.key, nulls, strict=True)):
             # A number that is too large for the column is no row, not an error for the whole batch.
             kind = BigInteger() if isinstance(column.type, Integer) else column.type
-            parameter = bindparam(f"a{arm}_{index}", type_=kind)
+            parameter = bindparam(f"a{arm}_{index}", None, type_=kind)
             wanted.append(column.is_(None) if is_null else self.equals(index, column, parameter))
         number: ColumnElement[int] = literal_column(str(arm)).label("n")
         return select(number, *self.selected).where(*wanted)

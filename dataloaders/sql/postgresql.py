@@ -137,8 +137,8 @@ class PostgreSQLPlan(Plan):
         it cannot see it takes for ten, whatever comes, and so it keeps the plan after five times.
         https://www.postgresql.org/docs/current/sql-prepare.html#SQL-PREPARE-NOTES
         """
-        text = bindparam(f"a{index}", type_=types.Text())
-        array = func.string_to_array(text, bindparam("separator", type_=types.Text()))
+        text = bindparam(f"a{index}", None, type_=types.Text())
+        array = func.string_to_array(text, bindparam("separator", None, type_=types.Text()))
         element = self._elements[index]
         return select(cast(array, ARRAY(element or types.Text()))).scalar_subquery()
 

@@ -101,7 +101,7 @@ class SQLitePlan(Plan):
         )
 
     def _text(self, *, with_nulls: bool) -> str:
-        keys = func.json_each(bindparam("keys")).table_valued("key", "value", name=KEYS)
+        keys = func.json_each(bindparam("keys", None)).table_valued("key", "value", name=KEYS)
         joined = keys.join(self.definition.table, self._matching(keys, with_nulls=with_nulls))
         statement = select(keys.c.key, *self.selected).select_from(joined)
         # SQLAlchemy has no CROSS JOIN; the first JOIN is the one after the keys.

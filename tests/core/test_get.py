@@ -6,19 +6,14 @@ import asyncio
 import contextvars
 import functools
 import gc
-import subprocess
-import sys
 import threading
-import time
-from concurrent.futures import Future
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-import dataloaders
 from dataloaders import DataLoader, errors
+from tests.threads import SECONDS, run_green, spawn, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,32 +22,9 @@ pytestmark = pytest.mark.timeout(60)
 
 T = TypeVar("T")
 
-SECONDS = 20
-
 
 class StrangeError(BaseException):
     """Is no Exception, as KeyboardInterrupt and gevent.Timeout are none."""
-
-
-def spawn(function: Callable[..., T], *args: object) -> Future[T]:
-    """Calls a function in a thread that no test waits for if it hangs."""
-    answer: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(function(*args))
-        except BaseException as error:  # noqa: BLE001 - raised to who asks for the result
-            answer.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return answer
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 class Source:
@@ -784,27 +756,6 @@ def test_a_value_primed_between_a_clear_and_the_older_answer_stays() -> None:
 
 
 # -- green threads
-
-
-def run_green(green: str, program: str) -> str:
-    pytest.importorskip(green)
-    patch = {
-        "gevent": "from gevent import monkey\nmonkey.patch_all()\n",
-        "eventlet": (
-            "import warnings\nwarnings.simplefilter('ignore')\n"
-            "import eventlet\neventlet.monkey_patch()\n"
-        ),
-    }[green]
-    done = subprocess.run(  # noqa: S603 - the programs are those in this file
-        [sys.executable, "-c", patch + program],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        cwd=Path(dataloaders.__file__).parents[1],
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 LEADER_AND_FOLLOWERS = """

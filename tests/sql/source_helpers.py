@@ -177,14 +177,17 @@ class Relay:
     """A port that leads to a PostgreSQL server from when it is opened on, until it is frozen."""
 
     def __init__(self, engine: Engine) -> None:
-        self._path = f"{engine.url.query['host']}/.s.PGSQL.5432"
+        url, port = engine.url, engine.url.port or 5432
+        directory = url.query.get("host")  # of the server's socket
+        self._address: Any = (url.host, port)
+        if directory is not None:
+            self._address = f"{directory}/.s.PGSQL.{port}"
         self._listening = socket.socket()
         # Taken, but nobody listens on it yet: no connection can be made.
         self._listening.bind(("127.0.0.1", 0))
         self._frozen, self._ended = threading.Event(), threading.Event()
-        port = self._listening.getsockname()[1]
-        url = engine.url.set(host="127.0.0.1", port=port).difference_update_query(["host"])
-        self._url = url
+        own = self._listening.getsockname()[1]
+        self._url = url.set(host="127.0.0.1", port=own).difference_update_query(["host"])
 
     def engine(self) -> Engine:
         return create_engine(self._url.update_query_dict({"sslmode": "disable"}))
@@ -219,8 +222,9 @@ class Relay:
             spawn(self._relay, client)
 
     def _relay(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as server:
-            server.connect(self._path)
+        kind = socket.AF_UNIX if isinstance(self._address, str) else socket.AF_INET
+        with client, socket.socket(kind) as server:
+            server.connect(self._address)
             both = {client: server, server: client}
             while not self._ended.is_set():
                 ready, _, _ = select.select(both, [], [], 0.05)

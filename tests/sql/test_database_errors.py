@@ -7,19 +7,13 @@ import logging
 import socket
 import sqlite3
 import threading
-import time
 from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import (
-    Column,
     Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
     create_engine,
     event,
     insert,
@@ -31,7 +25,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from dataloaders.sql import TableLoader
+from tests.sql.source_helpers import UserLoader, fill, notes_of, pool_of, users, users_on
+from tests.threads import SECONDS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,42 +36,6 @@ if TYPE_CHECKING:
     from tests.sql.conftest import EngineMaker
 
 pytestmark = pytest.mark.timeout(120)
-
-SECONDS = 20
-
-users = Table(
-    "users", MetaData(), Column("id", Integer, primary_key=True), Column("name", String(20))
-)
-
-
-class UserLoader(TableLoader[Any]):
-    table, key = users, ("id",)
-
-
-def users_on(bind: Any, **options: Any) -> DataLoader[Any, Any]:  # noqa: ANN401 - of many types
-    return UserLoader(bind, **options)
-
-
-def fill(engine: Engine) -> None:
-    users.create(engine)
-    with engine.begin() as connection:
-        connection.execute(insert(users), [{"id": n, "name": f"user {n}"} for n in range(1, 21)])
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def pool_of(engine: Engine) -> QueuePool:
-    assert isinstance(engine.pool, QueuePool)
-    return engine.pool
-
-
-def notes_of(error: BaseException) -> str:
-    return "\n".join(getattr(error, "__notes__", []))
 
 
 def assert_everybody_is_told(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -385,8 +386,23 @@ def _not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Interrupted, "error", KeyboardInterrupt)
 
 
+def is_free(path: str) -> bool:
+    """Whether nobody holds a lock on a SQLite file.
+
+    A traceback keeps a cursor, which has a lock for what of an answer nobody has read.
+    """
+    gc.collect()
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+
 def assert_works(engine: Engine, loader: DataLoader[Any, Any]) -> None:
-    gc.collect()  # a traceback keeps SQLite's cursor, and with it the lock of what is not read
+    if engine.dialect.name == "sqlite":
+        until(lambda: is_free(str(engine.url.database)))
     assert pool_of(engine).checkedout() == 0
     assert names(loader.get_many([2, 3])) == ["user 2", "user 3"]
     assert names([loader.get(4), loader.get(1)]) == ["user 4", "user 1"]
@@ -565,6 +581,18 @@ def test_however_a_batch_ends_its_connection_is_as_it_was(
         assert connection.scalar(text("SHOW statement_timeout")) == "0"
 
 
+class Noting(UserLoader):
+    """Notes what a setting of the server is for the statements of its batches."""
+
+    setting: ClassVar[str]
+    seen: ClassVar[list[str]]
+
+    def fetch(self, execute: Any, keys: Any) -> list[Any]:  # noqa: ANN401 - as its base
+        rows, _ = execute(f"SHOW {self.setting}", (), describe=False)
+        self.seen.append(rows[0][0])
+        return super().fetch(execute, keys)
+
+
 @pytest.mark.parametrize("level", ["AUTOCOMMIT", "REPEATABLE READ"])
 def test_an_engines_isolation_level_stays(
     postgresql: Engine, make_engine: EngineMaker, level: str
@@ -577,6 +605,9 @@ def test_an_engines_isolation_level_stays(
     loader = users_on(engine)
     answered(engine)
     assert names(loader.get_many([2, 3])) == ["user 2", "user 3"]
+    Noting.setting, Noting.seen = "transaction_isolation", []
+    assert names([Noting(engine).get(1)]) == ["user 1"]
+    assert Noting.seen == ["read committed" if level == "AUTOCOMMIT" else "repeatable read"]
     with engine.connect() as connection:
         if level != "AUTOCOMMIT":  # which the server does not know of
             assert connection.get_isolation_level() == level
@@ -589,19 +620,12 @@ def test_a_transaction_that_a_listener_of_the_pool_begins_is_the_batchs(one: Eng
     def begin(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - the driver's
         connection.execute("SET LOCAL statement_timeout = '7s'")
 
-    seen: list[str] = []
     returned = Returned().watch(one)
     event.listen(one, "checkout", begin)
-    fetch = UserLoader.fetch
-
-    class Noting(UserLoader):
-        def fetch(self, execute: Any, keys: Any) -> list[Any]:  # noqa: ANN401 - as its base
-            ((seen_here,),) = execute("SHOW statement_timeout", (), describe=False)[0]
-            seen.append(seen_here)
-            return fetch(self, execute, keys)
+    Noting.setting, Noting.seen = "statement_timeout", []
 
     assert names(Noting(one).get_many([1, 2])) == ["user 1", "user 2"]
-    assert seen == ["7s"]
+    assert Noting.seen == ["7s"]
     assert returned.is_as_it_was()
     event.remove(one, "checkout", begin)
     assert_works(one, users_on(one))
