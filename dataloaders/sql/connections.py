@@ -47,10 +47,18 @@ class OnConnection:
         text = text if self._limit is None else self._limit.limited(text)
         result = self._connection.exec_driver_sql(text, parameters)
         assert result.cursor is not None  # noqa: S101 - every statement of a plan returns rows
-        description = result.cursor.description if describe else None
-        fetched = list(result.cursor.fetchall()), description
-        result.close()
-        return fetched
+        try:
+            description = result.cursor.description if describe else None
+            rows = list(result.cursor.fetchall())
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            pooled = self._connection.connection
+            lost = self.engine.dialect.is_disconnect(error, pooled, result.cursor)
+            if lost:
+                self._connection.invalidate(error)
+            raise _wrapped(self.engine, error, text, parameters, lost=lost) from error
+        finally:
+            result.close()
+        return rows, description
 
     def inquire(self, text: str, parameters: Any) -> list[Sequence[Any]]:  # noqa: ANN401 - the driver's parameters
         """Runs a statement about the database; see `Connected`."""
@@ -164,7 +172,6 @@ class PooledCursor:
             cursor.execute(text, parameters)
             description = cursor.description if describe else None
             rows = list(cursor.fetchall()) if returns_rows else []
-            cursor.close()
         except self.engine.dialect.loaded_dbapi.Error as error:
             dialect, connection = self.engine.dialect, self._connection
             lost = dialect.is_disconnect(error, connection, cursor)
@@ -172,6 +179,11 @@ class PooledCursor:
                 # As a Connection does: the other ones in the pool are lost as well.
                 self._pool._invalidate(connection, error)  # noqa: SLF001 - there is no public way
             raise _wrapped(self.engine, error, text, parameters, lost=lost) from error
+        finally:
+            if cursor is not None:
+                # Or a traceback keeps it, and SQLite's lock for what it has not read.
+                with suppress(self.engine.dialect.loaded_dbapi.Error):
+                    cursor.close()
         return rows, description
 
 

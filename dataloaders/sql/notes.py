@@ -64,6 +64,7 @@ _UNREACHABLE = (
     "connect call failed",
     "can't connect",
     "connection failed",
+    "connection is bad",  # what psycopg says of one that could not even be begun
 )
 _LOST = (
     "terminating connection",

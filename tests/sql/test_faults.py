@@ -152,8 +152,10 @@ class Callers:
         until(have_seen)
 
 
-def test_a_server_that_is_killed_and_started_again(server: Killable) -> None:
-    engine = create_engine(server.url, pool_size=THREADS + 1)
+def test_a_server_that_is_killed_and_started_again(
+    server: Killable, make_engine: EngineMaker
+) -> None:
+    engine = make_engine(server.url, pool_size=THREADS + 1)
     with Callers(engine) as callers:
         callers.wait_for("up", fails=False)
         callers.phase = "dying"
@@ -170,12 +172,13 @@ def test_a_server_that_is_killed_and_started_again(server: Killable) -> None:
             assert isinstance(error, SQLAlchemyError), repr(error)
             assert any(cause in notes_of(error) for cause in CAUSES), (error, notes_of(error))
     assert pool_of(engine).checkedout() == 0
-    engine.dispose()
 
 
 @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
-def test_a_server_that_ends_all_connections_because_one_has_crashed(server: Killable) -> None:
-    engine = create_engine(server.url, pool_size=THREADS + 1)
+def test_a_server_that_ends_all_connections_because_one_has_crashed(
+    server: Killable, make_engine: EngineMaker
+) -> None:
+    engine = make_engine(server.url, pool_size=THREADS + 1)
     with engine.connect() as connection:
         backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     with Callers(engine) as callers:
@@ -190,11 +193,12 @@ def test_a_server_that_ends_all_connections_because_one_has_crashed(server: Kill
         assert isinstance(error, SQLAlchemyError), repr(error)
         assert any(cause in notes_of(error) for cause in CAUSES), (error, notes_of(error))
     assert pool_of(engine).checkedout() == 0
-    engine.dispose()
 
 
-def test_a_server_with_as_many_connections_as_it_allows(server: Killable) -> None:
-    engine = create_engine(server.url)
+def test_a_server_with_as_many_connections_as_it_allows(
+    server: Killable, make_engine: EngineMaker
+) -> None:
+    engine = make_engine(server.url)
     loader = users_on(engine)
     others = create_engine(server.url, poolclass=NullPool)
     with ExitStack() as taken:
@@ -208,7 +212,6 @@ def test_a_server_with_as_many_connections_as_it_allows(server: Killable) -> Non
     until(lambda: loader.get_many([1], return_exceptions=True)[0] == loader.get_many([1])[0])
     assert names(loader.get_many([1, 30])) == ["user 1", None]
     assert pool_of(engine).checkedout() == 0
-    engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -222,6 +225,7 @@ def test_a_server_with_as_many_connections_as_it_allows(server: Killable) -> Non
         ("(1226, \"User 'a' has exceeded the 'max_user_connections' resource", "The server has as"),
         ("(2003, \"Can't connect to MySQL server on 'db' ([Errno 111]", "cannot be reached"),
         ("connection failed: could not receive data", "cannot be reached"),
+        ("connection is bad: connection to server on socket", "cannot be reached"),
         ("terminating connection due to unexpected postmaster exit", "The connection was lost"),
         (
             "consuming input failed: server closed the connection unexpectedly",
