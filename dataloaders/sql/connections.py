@@ -101,6 +101,8 @@ class PooledCursor:
                 self._leave_transactions_out(connection)
         except BaseException as error:
             self.__exit__(type(error), error, None)
+            if isinstance(error, self.engine.dialect.loaded_dbapi.Error):
+                raise _wrapped(self.engine, error, None, None, lost=False) from error
             raise
         return self
 
