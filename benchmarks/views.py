@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
-from sqlalchemy.orm import registry, scoped_session, sessionmaker
 
 import dataloaders.symbols
-from dataloaders.symbols import symtoken
+from examples.trading.lookups.naive import NaiveLookups
 from flask_dataloaders import DataLoaders
 
 from .databases import THREADS
@@ -19,8 +18,6 @@ from .measure import compare, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from sqlalchemy import Engine
 
     from .databases import Database
     from .measure import Result
@@ -37,36 +34,6 @@ WANTED = {
 """How many times as fast the batched view has to be."""
 
 
-class SymToken:
-    """A row of the contract as the ORM has it."""
-
-
-registry().map_imperatively(SymToken, symtoken)
-
-
-class OneByOne:
-    """The lookups as an application has them that knows no batches."""
-
-    def __init__(self, app: Flask, engine: Engine) -> None:
-        self._session = scoped_session(sessionmaker(engine))
-        app.teardown_appcontext(lambda _error: self._session.remove())
-
-    def get_symbol_info(self, symbol: str, exchange: str) -> Any:  # noqa: ANN401 - an entity, or None
-        """Returns the row of a symbol."""
-        query = self._session.query(SymToken)
-        return query.filter_by(symbol=symbol, exchange=exchange).first()
-
-    def get_token(self, symbol: str, exchange: str) -> str | None:
-        """Returns the token of a symbol."""
-        row = self.get_symbol_info(symbol, exchange)
-        return row.token if row else None
-
-    def get_br_symbol(self, symbol: str, exchange: str) -> str | None:
-        """Returns the broker's name of a symbol."""
-        row = self.get_symbol_info(symbol, exchange)
-        return row.brsymbol if row else None
-
-
 def results(rounds: int, databases: list[Database]) -> Iterator[Result]:
     """Yields the comparisons."""
     for database in databases:
@@ -79,7 +46,9 @@ def results(rounds: int, databases: list[Database]) -> Iterator[Result]:
         batched, one_by_one = Flask("batched"), Flask("one_by_one")
         DataLoaders(batched, engine=database.engine)
         _add_view(batched, dataloaders.symbols, payload)
-        _add_view(one_by_one, OneByOne(one_by_one, database.engine), payload)
+        naive = NaiveLookups(database.engine)
+        one_by_one.teardown_appcontext(naive.close_session)
+        _add_view(one_by_one, naive, payload)
         if batched.test_client().get("/").data != one_by_one.test_client().get("/").data:
             raise SystemExit(f"{database.name}: the two views gave different answers.")
         for kind, timed, title in (

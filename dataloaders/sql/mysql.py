@@ -23,10 +23,10 @@ from sqlalchemy.exc import DBAPIError
 from .json_keys import as_json
 from .mysql_facts import TextFacts, best_index, has_json_table, json_table, parameters, text_facts
 from .mysql_types import TEXT, LostError, column_kind, to_json
-from .plan import KEYS, MAX_ROWS, Plan, PrefixPlan
+from .plan import KEYS, MAX_ROWS, Plan, PrefixPlan, placed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sqlalchemy import (
         ColumnElement,
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from .plan import Connected, Keys, Row
 
     Nulls = tuple[bool, ...]
-
-MAX_KEYS: Final = 10_000
-"""Keys in one statement, at most."""
 
 MAX_LENGTH: Final = 250_000
 """Characters of JSON in one statement, at most: a server may refuse more than a megabyte."""
@@ -75,18 +72,7 @@ class MySQLPlan(Plan):
             return super().rows(execute, keys)
         if not (self._facts or self._learned(execute)).as_literals:
             return super().rows(execute, keys)
-        rows: list[Row] = []
-        for nulls, positions in self.by_nulls(keys).items():
-            if all(nulls):
-                rows += self._ask(execute, keys, nulls, list(positions))
-                continue
-            for start in range(0, len(positions), MAX_KEYS):
-                some = positions[start : start + MAX_KEYS]
-                if len(some) == len(keys):
-                    return self._rows_of(execute, keys, nulls)
-                found = self._rows_of(execute, [keys[position] for position in some], nulls)
-                rows += _placed(found, some)
-        return rows
+        return self.rows_in_parts(execute, keys)
 
     @cached_property
     def _by_prefix(self) -> Plan:
@@ -100,8 +86,8 @@ class MySQLPlan(Plan):
         self._facts = facts
         return facts
 
-    def _rows_of(self, execute: Connected, keys: Keys, nulls: Nulls) -> list[Row]:
-        """Returns the rows of keys that have the same parts NULL."""
+    def rows_of(self, execute: Connected, keys: Keys, nulls: Nulls) -> list[Row]:
+        """Returns the rows of keys that have the same parts NULL; see `Plan.rows_of`."""
         parameter = self._parameter(keys)
         if parameter is None:
             return self._rows_of_lost(execute, keys, nulls)
@@ -110,10 +96,10 @@ class MySQLPlan(Plan):
         if len(keys) == 1:
             return super().rows(execute, keys)
         middle = len(keys) // 2
-        behind = self._rows_of(execute, keys[middle:], nulls)
+        behind = self.rows_of(execute, keys[middle:], nulls)
         return [
-            *self._rows_of(execute, keys[:middle], nulls),
-            *_placed(behind, range(middle, len(keys))),
+            *self.rows_of(execute, keys[:middle], nulls),
+            *placed(behind, range(middle, len(keys))),
         ]
 
     def _rows_of_lost(self, execute: Connected, keys: Keys, nulls: Nulls) -> list[Row]:
@@ -122,10 +108,10 @@ class MySQLPlan(Plan):
         kept: list[int] = []
         for position, key in enumerate(keys):
             (lost if self._parameter([key]) is None else kept).append(position)
-        rows = _placed(super().rows(execute, [keys[position] for position in lost]), lost)
+        rows = placed(super().rows(execute, [keys[position] for position in lost]), lost)
         if kept:
-            found = self._rows_of(execute, [keys[position] for position in kept], nulls)
-            rows += _placed(found, kept)
+            found = self.rows_of(execute, [keys[position] for position in kept], nulls)
+            rows += placed(found, kept)
         return rows
 
     def _parameter(self, keys: Keys) -> str | None:
@@ -215,7 +201,7 @@ class _MySQLPrefixPlan(MySQLPlan, PrefixPlan):
             crowded = self._crowded(execute, [keys[position] for position in missing])
             if many := [missing[position] for position in crowded]:
                 limited = PrefixPlan.rows(self, execute, [keys[position] for position in many])
-                return [*rows, *_placed(limited, many)]
+                return [*rows, *placed(limited, many)]
         return rows
 
     def _crowded(self, execute: Connected, prefixes: Keys) -> list[int]:
@@ -248,8 +234,3 @@ class _MySQLPrefixPlan(MySQLPlan, PrefixPlan):
 def _position(keys: TableValuedAlias) -> ColumnElement[int]:
     number: ColumnElement[int] = keys.c.n
     return number - literal_column("1")
-
-
-def _placed(rows: list[Row], positions: Sequence[int]) -> list[Row]:
-    """Returns rows of some of the keys with the positions that those have among all."""
-    return [(positions[row[0]], *row[1:]) for row in rows]

@@ -51,6 +51,9 @@ MAX_ROWS: Final = 64
 KEYS: Final = "dataloader_keys"
 """What statements call the keys: not as tables of applications are called."""
 
+MAX_KEYS: Final = 10_000
+"""Keys in one statement at most, where it takes any number: all are written before it begins."""
+
 ARMS: Final = 32
 """Keys in one statement at most: unions have limits (500 in SQLite), and long ones plan slowly."""
 
@@ -85,6 +88,25 @@ class Plan:
             for start in range(0, len(positions), ARMS):
                 rows += self._ask(execute, keys, nulls, list(positions[start : start + ARMS]))
         return rows
+
+    def rows_in_parts(self, execute: Connected, keys: Keys) -> list[Row]:
+        """Returns the rows of all keys; `rows_of` is asked for those with the same parts NULL."""
+        rows: list[Row] = []
+        for nulls, positions in self.by_nulls(keys).items():
+            if all(nulls):
+                rows += self._ask(execute, keys, nulls, list(positions))
+                continue
+            for start in range(0, len(positions), MAX_KEYS):
+                some = positions[start : start + MAX_KEYS]
+                if len(some) == len(keys):
+                    return self.rows_of(execute, keys, nulls)
+                found = self.rows_of(execute, [keys[position] for position in some], nulls)
+                rows += placed(found, some)
+        return rows
+
+    def rows_of(self, execute: Connected, keys: Keys, nulls: tuple[bool, ...]) -> list[Row]:  # noqa: ARG002 - for databases with a statement for them
+        """Returns the rows of keys that have the same parts NULL, MAX_KEYS of them at most."""
+        return Plan.rows(self, execute, keys)
 
     @staticmethod
     def by_nulls(keys: Keys) -> Mapping[tuple[bool, ...], Sequence[int]]:
@@ -196,6 +218,11 @@ class Plan:
             )
             for row in rows
         ]
+
+
+def placed(rows: list[Row], positions: Sequence[int]) -> list[Row]:
+    """Returns rows of some of the keys with the positions that those have among all."""
+    return [(positions[row[0]], *row[1:]) for row in rows]
 
 
 class PrefixPlan(Plan):

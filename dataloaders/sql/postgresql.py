@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from .definition import Definition
     from .plan import Connected, Keys, Row
 
-MAX_KEYS: Final = 10_000
-"""Keys in one statement, at most: the driver writes them all before the server begins."""
-
 # A cast to a length or a precision would cut a part of a key, and find rows of another one. An
 # integer that is too large for its column is no row, and not an error.
 _ELEMENTS: Final[tuple[tuple[type[TypeEngine[Any]], TypeEngine[Any]], ...]] = (
@@ -52,20 +49,14 @@ class PostgreSQLPlan(Plan):
         """Returns the rows of all keys; see `Plan.rows`."""
         if len(keys) == 1 or None in self._elements:
             return super().rows(execute, keys)
-        rows: list[Row] = []
-        for nulls, positions in self.by_nulls(keys).items():
-            if all(nulls) or len(positions) == 1:  # of one empty text it would make no array
-                rows += self._ask(execute, keys, nulls, list(positions))
-                continue
-            statement = self._statement(nulls)
-            for start in range(0, len(positions), MAX_KEYS):
-                some = positions[start : start + MAX_KEYS]
-                asked = keys if len(some) == len(keys) else [keys[each] for each in some]
-                found = self.fetched(execute, statement.text, statement.parameters(asked))
-                if asked is keys:
-                    return found
-                rows += [(some[row[0]], *row[1:]) for row in found]
-        return rows
+        return self.rows_in_parts(execute, keys)
+
+    def rows_of(self, execute: Connected, keys: Keys, nulls: tuple[bool, ...]) -> list[Row]:
+        """Returns the rows of keys that have the same parts NULL; see `Plan.rows_of`."""
+        if len(keys) == 1:  # of one empty text it would make no array
+            return super().rows_of(execute, keys, nulls)
+        statement = self._statement(nulls)
+        return self.fetched(execute, statement.text, statement.parameters(keys))
 
     @cached_property
     def _by_prefix(self) -> Plan:

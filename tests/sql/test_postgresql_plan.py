@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import NullPool
 
 from dataloaders.sql import GroupedTableLoader, TableLoader
+from dataloaders.sql.plan import MAX_KEYS
 from dataloaders.symbols import (
     SymbolLoader,
     SymbolMaster,
@@ -72,6 +73,24 @@ def test_a_hundred_thousand_keys(postgresql: Engine) -> None:
     assert [record.id for records in found for record in records or ()] == list(range(2_000))
     assert len(statements) == 10
     assert len(set(statements)) == 2
+
+
+def test_an_empty_text_that_is_alone_in_its_statement_is_found(postgresql: Engine) -> None:
+    table = things()
+    table.create(postgresql)
+    with postgresql.begin() as connection:
+        connection.execute(insert(table), {"id": 7, "part": "", "place": ""})
+
+    class Things(TableLoader[Any]):
+        pass
+
+    Things.table, Things.key = table, ("part", "place")
+    keys = [(f"P{n}", "X") for n in range(MAX_KEYS)]
+
+    found = Things(postgresql).get_many([*keys, ("", "")])
+
+    assert found[:-1] == [None] * MAX_KEYS
+    assert [record.id for record in found[-1:] if record] == [7]
 
 
 def test_batches_of_all_sizes_are_one_text(postgresql: Engine) -> None:
