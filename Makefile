@@ -28,17 +28,18 @@ demo: $(VENV)/.installed-flask ## Run the trading demo (INSTRUMENTS=PATH: on tha
 	$(VENV)/bin/python -m examples.trading.demo $(if $(INSTRUMENTS),--instruments $(INSTRUMENTS))
 
 .PHONY: test
-test: $(VENV)/.installed-test $(GUNICORN25)/.installed mariadb ## Run all tests
+test: $(VENV)/.installed-test $(GUNICORN25)/.installed servers ## Run all tests
 	DATALOADERS_TEST_GUNICORN25_PYTHON=$(abspath $(GUNICORN25)/bin/python) \
 		$(VENV)/bin/python -m pytest
 
-# The tests of MariaDB start the system's server. Where there is none, pytest says what was left out.
-.PHONY: mariadb
-mariadb:
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get && ! command -v mariadbd; then \
+# Tests start the system's MariaDB and Redis. Where one is missing, pytest says what was left out.
+.PHONY: servers
+servers:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get \
+			&& ! { command -v mariadbd && command -v redis-server; }; then \
 		apt-get -qq update; \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends \
-			mariadb-server-core mariadb-client-core; \
+			mariadb-server-core mariadb-client-core redis-server; \
 	fi >/dev/null 2>&1 || true
 
 .PHONY: bench

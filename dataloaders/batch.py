@@ -7,7 +7,7 @@ goes and who runs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextvars import Context, copy_context
 from typing import Any, Final, NoReturn, Protocol
 
@@ -303,22 +303,7 @@ def answers_from(loader: str, keys: dict[Hashable, Any], result: object) -> dict
     Raises:
         BatchResultError: The result is neither, or is not as long as `keys`.
     """
-    if type(result) is list:
-        values = result
-    elif type(result) is dict or isinstance(result, Mapping):
-        try:
-            values = [result.get(key) for key in keys.values()]
-        except TypeError:
-            got = "a mapping, which cannot be asked for these keys: they are not hashable"
-            raise BatchResultError(loader, list(keys.values()), result, got) from None
-    elif isinstance(result, Iterable) and not isinstance(result, _UNORDERED_OR_TEXT):
-        values = list(result)
-    else:
-        got = f"a {type(result).__name__}"
-        raise BatchResultError(loader, list(keys.values()), result, got)
-    if len(values) != len(keys):
-        got = f"{len(values)} values"
-        raise BatchResultError(loader, list(keys.values()), values, got)
+    values = values_in_order(loader, keys.values(), result)
     # Looking at each value takes twice as long as looking at their types.
     for kind in set(map(type, values)):
         if issubclass(kind, BaseException):
@@ -328,6 +313,30 @@ def answers_from(loader: str, keys: dict[Hashable, Any], result: object) -> dict
             ]
             break
     return dict(zip(keys, values, strict=False))  # their lengths were compared above
+
+
+def values_in_order(loader: str, keys: Collection[Any], result: object) -> list[Any]:
+    """Checks a batch function's result and returns a value for each key, in their order.
+
+    Raises:
+        BatchResultError: As for `answers_from`.
+    """
+    if type(result) is list:
+        values = result
+    elif type(result) is dict or isinstance(result, Mapping):
+        try:
+            values = [result.get(key) for key in keys]
+        except TypeError:
+            got = "a mapping, which cannot be asked for these keys: they are not hashable"
+            raise BatchResultError(loader, list(keys), result, got) from None
+    elif isinstance(result, Iterable) and not isinstance(result, _UNORDERED_OR_TEXT):
+        values = list(result)
+    else:
+        got = f"a {type(result).__name__}"
+        raise BatchResultError(loader, list(keys), result, got)
+    if len(values) != len(keys):
+        raise BatchResultError(loader, list(keys), values, f"{len(values)} values")
+    return values
 
 
 def key_failure(loader: str, error: BaseException) -> Failure:

@@ -21,6 +21,8 @@ from collections.abc import (
 )
 from contextlib import suppress
 from contextvars import copy_context
+from copy import copy
+from functools import partial
 from itertools import islice
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, cast
@@ -28,6 +30,7 @@ from weakref import ref
 
 import aiodataloader
 
+from . import modes
 from .batch import MISSING, Batch, Failure, Group, key_failure, unwrapped
 from .cache import LoaderCache
 from .dispatch.context import asking_batch, wait_for_pending
@@ -43,6 +46,7 @@ from .errors import (
     NoEventLoopError,
     ScopeClosedError,
 )
+from .form import Form
 from .keys import PLAIN_TYPES, typed_key
 from .lookahead.announced import Field, announcing, keys_in
 from .lookahead.history import Memory
@@ -51,14 +55,14 @@ from .lookahead.modes import EXPLICIT, OFF, ON, checked_mode, default_mode, stri
 from .lookahead.origins import ABSENT
 from .lookahead.peers import MAX_PEERS, peers_of
 from .scope import LoaderRegistry, LoaderScope, current_loader
-
-_OWN_CACHE_KEYS = PLAIN_TYPES - {type(None)}
-"""Types whose values are their own cache keys: what `typed_key` answers, without the call."""
+from .shadow import Shadow
 
 NO_TYPES: frozenset[type] = frozenset()
 
 if TYPE_CHECKING:
     from .lookahead.sites import Site
+    from .tiers.tiers import Tiers
+    from .tiers.view import View
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -105,10 +109,13 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         lockstep: Whether a `load` whose value is known settles together with the batch that is
             being collected, so that what all of its callers load next is one batch again.
             Without, it settles at once.
+        tiers: The caches between requests that it is to use; a registry's loaders have the
+            registry's.
 
     Raises:
         BatchFunctionError: There is no batch function.
-        ConfigurationError: A limit is not a positive number.
+        ConfigurationError: A limit is not a positive number, or a loader that is not `shared` is
+            given tiers.
     """
 
     batch: bool = True
@@ -131,6 +138,16 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     shared: ClassVar[bool] = False
     """Whether its values are the same for every user, so that requests may share them."""
 
+    own_key_types: ClassVar[frozenset[Any]] = PLAIN_TYPES - {type(None)}
+    """Types of keys that are cached as they are: what `typed_key` answers, without the call."""
+
+    kept_seconds: ClassVar[float | None] = None
+    """How long tiers may keep its values; None for as long as their table is of one version, or
+    not at all where there is no such table."""
+
+    value_type: ClassVar[Any] = Any
+    """The type of its values, by which those are checked that come from another process."""
+
     registry_class: ClassVar[type[LoaderRegistry]] = LoaderRegistry
     """The kind of registry that can make it."""
 
@@ -152,6 +169,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         timeout: float | None = None,
         cache_errors: bool | None = None,
         lockstep: bool | None = None,
+        tiers: Tiers | None = None,
     ) -> None:
         # aiodataloader's own __init__ binds the loader to an event loop, so it is not called.
         if batch is not None:
@@ -173,16 +191,35 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if limits != _DEFAULT_LIMITS:
             _check_limits(self.name, *limits)
         self._given_function = batch_load_fn
-        function = self.batch_function
+        function = self._source_function
         if not callable(function):
             raise BatchFunctionError(self.name, function)
         self.is_async = _is_async(function)
-        self._full_at = (self.max_batch_size or -1) if self.batch else 1
         get_cache_key = get_cache_key or getattr(self, "get_cache_key", None)
         self._get_cache_key: Callable[[Any], Hashable] = get_cache_key or typed_key
-        plain = get_cache_key is None and self.cache
-        self._own_cache_keys = _OWN_CACHE_KEYS if plain else NO_TYPES
-        self._store = LoaderCache(cache_map, enabled=self.cache, keep_errors=self.cache_errors)
+        self._has_plain_keys = get_cache_key is None
+        self._cache_map = cache_map
+        self._tiers = self._checked(tiers)
+        self._lookahead = checked_mode(f"{self.name}.lookahead", self.lookahead)
+        self._wanted = (self.batch, self.cache)
+        self._set_mode(modes.default_mode())
+
+    def _checked(self, tiers: Tiers | None) -> Tiers | None:
+        if tiers is not None and not self.shared:
+            expected = "left out, since its values are not the same for every user (`shared`)"
+            raise ConfigurationError(f"{self.name}'s tiers", expected, tiers)
+        return tiers
+
+    def _set_mode(self, mode: str) -> None:
+        """Has it batch, or not, or not and be compared with one that does; it knows nothing yet."""
+        self.mode = mode
+        self.batch, self.cache = self._wanted if mode == modes.ON else (False, False)
+        self._full_at = (self.max_batch_size or -1) if self.batch else 1
+        has_own_keys = self._has_plain_keys and self.cache
+        self._own_cache_keys = self.own_key_types if has_own_keys else NO_TYPES
+        self._store = LoaderCache(
+            self._cache_map, enabled=self.cache, keep_errors=self.cache_errors
+        )
         self._values = self._store.values
         self._announced: dict[Hashable, Any] = {}
         self.ledger = Ledger()
@@ -191,11 +228,21 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._scope: Callable[[], LoaderScope | None] = _no_scope
         # Without a cache there is nowhere to keep what nobody has asked for yet, and a cache_map
         # may forget: what waits beside it would not.
-        self._can_wait = self.cache and self.batch and cache_map is None
-        self._mode = checked_mode(f"{self.name}.lookahead", self.lookahead)
+        self._can_wait = self.cache and self.batch and self._cache_map is None
+        self._mode = self._lookahead
         self.allow_lookahead(default_mode())
         self._tick: Tick | None = None
         self._ticks: dict[asyncio.AbstractEventLoop, Tick] = {}
+        self.__dict__.pop("turns", None)
+        self.view: View | None = None
+        if self._tiers is not None and self._can_wait:
+            self.view = self._tiers.view(self, None)
+        self._shadow: Shadow | None = None
+        if mode == modes.SHADOW:
+            single, batched = copy(self), copy(self)
+            single._set_mode(modes.OFF)  # noqa: SLF001 - one of its own kind
+            batched._set_mode(modes.ON)  # noqa: SLF001 - as above
+            self._shadow = Shadow(single, batched)
 
     def batch_load(self, keys: list[K]) -> Any:  # noqa: ANN401, ARG002 - see the docstring, for those who override it
         """Fetches a batch: override it, or pass `batch_load_fn`. It may be async.
@@ -227,8 +274,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if tick is None or tick.thread != get_ident() or not tick.is_running():
             tick = self._current_tick()
         answer = self._values.get(cache_key, MISSING)
-        if answer is MISSING and self._store.ahead:
-            answer = self._take_ahead(cache_key)
+        if answer is MISSING and (self._store.ahead or self.view is not None):
+            answer = self._take_kept(cache_key, waits=False)
         if answer is not MISSING:
             return tick.answer(answer)
         if self._store.pending:
@@ -249,6 +296,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             if self._announced or self._looks_around:
                 self._add_ahead(batch, self._look_ahead(cache_key, key))
         batch.asked_from(copy_context())
+        if self._shadow is not None:
+            self._compare_later([key], future, is_single=True)
         return future
 
     def load_many(
@@ -274,14 +323,15 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if self._ask_all(group, tick, cache_keys, asked):
             return future
         known, awaited = group.answers, group.awaited
-        values, under_way, ahead = self._values, self._store.pending, self._store.ahead
+        values, under_way = self._values, self._store.pending
+        has_kept = self._store.ahead or self.view is not None
         batch, last = tick.batch, None
         # Nothing that can be done once for all keys is done for each: a call costs as much as the
         # rest of a round.
         for cache_key, key in zip(cache_keys, asked, strict=True):
             answer = values.get(cache_key, MISSING)
-            if answer is MISSING and ahead:
-                answer = self._take_ahead(cache_key)
+            if answer is MISSING and has_kept:
+                answer = self._take_kept(cache_key, waits=False)
             if answer is MISSING:
                 source = self._pending(cache_key, key, tick) if under_way else None
                 if source is None:
@@ -301,6 +351,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if not group.awaited:
             return tick.answer(unwrapped(known, return_exceptions=return_exceptions))
         self._add_announced(last, tick, cache_keys)
+        self._compare_later(asked, future, is_single=False)
         return future
 
     def _ask_all(
@@ -311,7 +362,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         It is if nothing is known or under way, and nobody else has asked in this tick.
         """
         store = self._store
-        known = store.values or store.ahead or store.pending
+        known = store.values or store.ahead or store.pending or self.view is not None
         if known or self._full_at >= 0 or not cache_keys:
             return False
         batch = tick.batch or tick.collecting(cache_keys[0])
@@ -354,13 +405,14 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """
         cache_key = key if type(key) in self._own_cache_keys else self._cache_key(key)
         answer: Any = self._values.get(cache_key, MISSING)
-        if answer is MISSING and self._store.ahead:
-            answer = self._take_ahead(cache_key)
+        if answer is MISSING and (self._store.ahead or self.view is not None):
+            answer = self._take_kept(cache_key)
         if answer is MISSING:
             ahead = NOTHING
             if self._announced or self._looks_around:
                 ahead = self._look_ahead(cache_key, key)
             (answer,) = self._turns.fetch({cache_key: key}, ahead)
+            self._compare([key], [answer])
         if type(answer) is Failure:
             answer.throw()
         value: V = answer
@@ -388,17 +440,22 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             }
             for cache_key in known:
                 del missing[cache_key]
-        if missing and self._store.ahead:
+        if missing and (self._store.ahead or self.view is not None):
             for cache_key in list(missing):
-                answer = self._take_ahead(cache_key)
+                answer = self._take_kept(cache_key)
                 if answer is not MISSING:
                     known[cache_key] = answer
                     del missing[cache_key]
         announced = self._take_announced(missing) if self._announced and missing else NOTHING
+        moment = None if self.view is None else self.view.pinned()
         answers = self._turns.fetch(missing, announced) if missing else []
+        if known and self.view is not None and self.view.pinned() is not moment:
+            # The source is newer than what was known, which is forgotten: all are to be of one.
+            return self.get_many(asked, return_exceptions=return_exceptions)
         if len(answers) < len(asked):
             known.update(zip(missing, answers, strict=True))
             answers = [known[cache_key] for cache_key in cache_keys]
+        self._compare(asked, answers)
         outcome = unwrapped(answers, return_exceptions=return_exceptions)
         if isinstance(outcome, Failure):
             outcome.throw()
@@ -431,11 +488,16 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     def clear(self, key: K) -> Self:
         """Forgets a key. An answer that is under way still reaches its callers, and is not kept."""
-        self._store.clear(self._cache_key(key))
+        cache_key = self._cache_key(key)
+        if self.view is not None:
+            self.view.forget(cache_key)
+        self._store.clear(cache_key)
         return self
 
     def clear_all(self) -> Self:
         """Forgets every key, as `clear` forgets one."""
+        if self.view is not None:
+            self.view.forget_all()
         self._store.clear_all()
         return self
 
@@ -446,6 +508,12 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """
         self._store.close()
         self.take_stock()
+        if self.view is not None:
+            self.view.close()
+            self.view = None
+        if self._shadow is not None:
+            self._shadow.batched.close()
+            self._shadow = None
         # They refer back to the loader; without them it is freed at once, not by the collector.
         self._tick = None
         self._ticks.clear()
@@ -538,6 +606,13 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     @property
     def batch_function(self) -> BatchFunction:
         """The batch function: the one that was given, or the class's."""
+        function, view = self._source_function, self.view
+        if view is None:
+            return function
+        return partial(view.ask_on_loop if self.is_async else view.ask, function)
+
+    @property
+    def _source_function(self) -> BatchFunction:
         # Found each time: an instance that keeps a method of its own is freed only by the
         # garbage collector, and there is one for each request.
         if self._given_function is not None:
@@ -554,6 +629,34 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     def keys_of(self, batch: Batch) -> list[Any]:
         """Returns what the batch function is given for a batch."""
         return list(batch.keys.values())
+
+    def cache_keys_of(self, keys: list[Any]) -> list[Hashable]:
+        """Returns what those are cached under."""
+        return [self._cache_key(key) for key in keys]
+
+    @property
+    def form(self) -> Form:
+        """How tiers keep its values."""
+        return Form(self.value_type)
+
+    @property
+    def versioned_table(self) -> Any:  # noqa: ANN401 - a table, or None
+        """The table whose version its values depend on, or None if there is none."""
+        return None
+
+    def source_is_empty(self) -> Any:  # noqa: ANN401 - a bool, or an awaitable of one if it is async
+        """Returns whether its source has nothing at all just now."""
+        return False
+
+    @property
+    def values(self) -> dict[Hashable, Any]:
+        """What it knows, by cache key, where that is no mapping of the application's."""
+        assert isinstance(self._values, dict)  # noqa: S101 - else there are no tiers
+        return self._values
+
+    def forget_known(self) -> None:
+        """Forgets what it has loaded: that is of a version that is over."""
+        self._store.clear_all()
 
     def check_open(self) -> None:
         """Refuses to go on after the scope was closed.
@@ -575,11 +678,26 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     def join(self, scope: LoaderScope) -> None:
         """Has the loader know the scope that it belongs to, and what that allows."""
+        if self.mode != scope.mode:
+            self._set_mode(scope.mode)
+        if self._shadow is not None:
+            self._shadow.batched.take_place(scope)
+        self.take_place(scope)
+
+    def take_place(self, scope: LoaderScope) -> None:
+        """Goes by what a scope allows, and has what its registry keeps."""
         registry = scope.registry
         self.allow_lookahead(registry.lookahead)
         self._scope = ref(scope)
+        if registry.tiers is not None and self.shared and self.view is None and self._can_wait:
+            self.view = registry.tiers.view(self, scope)
         if self._looks_around:
             self._memory = self._memory_in(scope)
+
+    @property
+    def batched(self) -> DataLoader[K, V]:
+        """The one that batches: itself, or the one that it is compared with."""
+        return self if self._shadow is None else self._shadow.batched
 
     def _memory_in(self, scope: LoaderScope) -> Memory | None:
         registry = scope.registry
@@ -739,11 +857,30 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             store.values.get(cache_key, MISSING) is MISSING
             and cache_key not in store.ahead
             and cache_key not in store.pending
+            and not (self.view is not None and self.view.has(cache_key))
         )
 
     def _take_ahead(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded
         """Returns the answer that look-ahead has brought for a key, or MISSING."""
         return self._store.take(cache_key)
+
+    def _take_kept(self, cache_key: Hashable, *, waits: bool = True) -> Any:  # noqa: ANN401 - any value may be loaded
+        """Returns what look-ahead has brought, or a tier of this process has; or MISSING."""
+        answer = self._take_ahead(cache_key) if self._store.ahead else MISSING
+        if answer is MISSING and self.view is not None:
+            answer = self.view.get(cache_key) if waits else self.view.get_at_once(cache_key)
+        return answer
+
+    def _compare(self, keys: list[K], answers: list[Any]) -> None:
+        if self._shadow is not None:
+            outcomes = [each.error if type(each) is Failure else each for each in answers]
+            self._shadow.compare(keys, outcomes)
+
+    def _compare_later(
+        self, keys: list[K], future: asyncio.Future[Any], *, is_single: bool
+    ) -> None:
+        if self._shadow is not None:
+            self._shadow.compare_later(keys, future, is_single=is_single)
 
     def prefix_of(self, cache_key: Hashable) -> Hashable | None:  # noqa: ARG002 - for loaders that ask by part of a key
         """Returns the cache key of a question that answers this one too, if there may be one."""

@@ -19,12 +19,15 @@ from weakref import WeakSet, ref
 from .errors import NoRegistryError, NoScopeError, ScopeClosedError, ScopeReusedError
 from .lookahead.history import History
 from .lookahead.threads import note_starter
+from .modes import mode_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from types import TracebackType
 
     from .loader import DataLoader
+    from .tiers.snapshot import Snapshot
+    from .tiers.tiers import Tiers
 
     L = TypeVar("L", bound=DataLoader[Any, Any])
 P = ParamSpec("P")
@@ -139,9 +142,21 @@ class LoaderScope:
         loaders: Loader class to its instance, for those in use.
         is_common: Whether it serves callers outside any request.
         body: Returns the JSON that the request has brought, if somebody has parsed it already.
+        mode: Whether its loaders batch; see `modes`.
+        moment: What tiers had when the request began: all of its loaders go by that.
     """
 
-    __slots__ = ("__weakref__", "_token", "body", "closed", "is_common", "loaders", "registry")
+    __slots__ = (
+        "__weakref__",
+        "_token",
+        "body",
+        "closed",
+        "is_common",
+        "loaders",
+        "mode",
+        "moment",
+        "registry",
+    )
 
     def __init__(self, registry: LoaderRegistry | None = None) -> None:
         self.registry = registry or _default_registry
@@ -149,6 +164,8 @@ class LoaderScope:
         self.loaders: dict[type[DataLoader[Any, Any]], Any] = {}
         self.is_common = False
         self.body: Callable[[], Any] | None = None
+        self.mode = mode_of(self.registry.mode)
+        self.moment: Snapshot | None = None
         self._token: Token[_Entry | None] | None = None
 
     def loader(self, loader_class: type[L]) -> L:
@@ -177,11 +194,12 @@ class LoaderScope:
             shared: Whether those of other scopes that all may see are wanted as well: a thread
                 that carries no context works for a request in whose scope it is not.
         """
-        loaders = list(self.loaders.values())
+        loaders = [loader.batched for loader in list(self.loaders.values())]
         if shared and self.is_common:
             for scope in self.registry.scopes_with_shared():
                 if scope is not self:
-                    loaders += [each for each in list(scope.loaders.values()) if each.shared]
+                    theirs = [loader.batched for loader in list(scope.loaders.values())]
+                    loaders += [loader for loader in theirs if loader.shared]
         return loaders
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -202,7 +220,7 @@ class LoaderScope:
         for loader in list(self.loaders.values()):
             loader.close()
         self.loaders.clear()
-        self.body = None
+        self.body = self.moment = None
 
     def size(self) -> int:
         """Returns how many keys its loaders know."""
@@ -253,12 +271,18 @@ class LoaderRegistry:
         history: What places asked for last whose keys nothing shows beforehand.
         partition: Returns what the request at hand has its history in common with, for example
             the name of the user's broker. Without one, only loaders that are `shared` have any.
+        tiers: What its loaders that are `shared` keep between requests, if anything.
+        mode: Whether its loaders batch ("on"), do not ("off"), or do not and are compared with
+            such that do ("shadow"); or what returns one of these, called for each scope. None
+            leaves it to `DATALOADERS_MODE`.
     """
 
     def __init__(self) -> None:
         self.lookahead = "on"
         self.history = History()
         self.partition: Callable[[], Hashable] | None = None
+        self.tiers: Tiers | None = None
+        self.mode: str | Callable[[], str | None] | None = None
         self._with_shared: WeakSet[LoaderScope] = WeakSet()
         self._common: LoaderScope | None = None
         self._common_until = 0.0
@@ -318,7 +342,12 @@ class LoaderRegistry:
             raise NoScopeError(loader_class.__name__)
         now = time.monotonic()
         common = self._common
-        if common is None or now >= self._common_until or common.size() >= COMMON_KEYS:
+        if (
+            common is None
+            or now >= self._common_until
+            or common.size() >= COMMON_KEYS
+            or not self._is_of_now(common)
+        ):
             if common is not None:
                 for loader in list(common.loaders.values()):
                     loader.take_stock()
@@ -327,6 +356,10 @@ class LoaderRegistry:
             common.is_common = True
             self._common_until = now + COMMON_SECONDS
         return common.loader(loader_class)
+
+    def _is_of_now(self, common: LoaderScope) -> bool:
+        tiers, moment = self.tiers, common.moment
+        return tiers is None or moment is None or moment is (tiers.current() or tiers.looked())
 
     def forget_common_scope(self) -> None:
         """Has the next caller outside any scope be served by a new one."""

@@ -6,11 +6,12 @@ import configparser
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 
 from tests import databases
 
@@ -53,6 +54,25 @@ def mariadb_url(pytestconfig: pytest.Config) -> Iterator[str]:
 def mysql_url() -> str:
     """The given MySQL server; there are no tests that need one where none is given."""
     return os.environ["DATALOADERS_TEST_MYSQL_URL"]
+
+
+@pytest.fixture(scope="session")
+def redis_server(pytestconfig: pytest.Config) -> Iterator[databases.RedisServer]:
+    """A Redis server of the test run's own, which tests may stop and start."""
+    try:
+        server = databases.RedisServer()
+    except databases.NotHereError as error:
+        databases.not_tested(pytestconfig, f"Redis: {error}")
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def redis_url(redis_server: databases.RedisServer) -> str:
+    """That server's URL, where it is running and empty."""
+    with closing(redis.Redis.from_url(redis_server.url)) as client:
+        client.flushall()
+    return redis_server.url
 
 
 def server_url(

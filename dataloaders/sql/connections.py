@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
-    from sqlalchemy import Connection, Engine, Pool, PoolProxiedConnection
+    from sqlalchemy import Engine, Pool, PoolProxiedConnection
 
     from .limits import Limit
 
@@ -199,6 +200,17 @@ def check_out(engine: Engine, pool: Pool) -> PoolProxiedConnection:
         return pool.connect()
     except engine.dialect.loaded_dbapi.Error as error:
         raise _wrapped(engine, error, None, None, lost=False) from error
+
+
+@contextmanager
+def connection_apart(engine: Engine) -> Iterator[Connection]:
+    """Opens a connection that is like those of an engine's pool, and not of it."""
+    pool = engine.pool.recreate()
+    try:
+        with Connection(engine, check_out(engine, pool)) as connection:
+            yield connection
+    finally:
+        pool.dispose()
 
 
 def _wrapped(

@@ -158,10 +158,16 @@ class Plan:
         statement = selects[0] if arms == 1 else union_all(*selects)
         return _Statement(self.compiled(statement), self.definition, self.dialect, nulls)
 
-    def compiled(self, statement: ClauseElement) -> Compiled:
-        """Compiles a statement, for the schema that the engine puts in the place of another."""
+    def compiled(self, statement: ClauseElement, *, with_values: bool = False) -> Compiled:
+        """Compiles a statement, for the schema that the engine puts in the place of another.
+
+        Args:
+            statement: The statement.
+            with_values: Whether the values in it are to be part of the text.
+        """
         # Some have a limit written into the text, which is left for the execution otherwise.
-        options: dict[str, Any] = {"compile_kwargs": {"render_postcompile": True}}
+        how = {"render_postcompile": True, "literal_binds": with_values}
+        options: dict[str, Any] = {"compile_kwargs": how}
         if self._schemas:
             options |= {"schema_translate_map": self._schemas, "render_schema_translate": True}
         return statement.compile(dialect=self.dialect, **options)

@@ -62,6 +62,11 @@ class Replicas(Source):
         self._down_until = [0.0] * len(replicas)
         self._turn = count()
 
+    @property
+    def up_to_date(self) -> Source:
+        """The primary."""
+        return self._sources[-1]
+
     def load(self, loader: TableLoader[Any], keys: Keys) -> Any:  # noqa: ANN401 - see Source
         """Answers a batch; see `Source.load`."""
         return self._load_async(loader, keys) if self.is_async else self._load(loader, keys)

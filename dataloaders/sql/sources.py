@@ -20,11 +20,12 @@ from dataloaders.errors import BatchTimeoutError
 from .connections import OnConnection, PooledCursor, check_out
 from .limits import limit_for
 from .notes import explain
+from .writes import has_other_listeners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Pool
+    from sqlalchemy import Pool, PoolProxiedConnection
     from sqlalchemy.ext.asyncio import AsyncEngine
     from typing_extensions import TypeIs  # typing's own from 3.13 on
 
@@ -50,6 +51,11 @@ class Source(ABC):
 
     is_whole = True
     """Whether all of the table is in one place, so that part of a key finds its rows."""
+
+    @property
+    def up_to_date(self) -> Source:
+        """Where all that is committed is seen at once."""
+        return self
 
     @abstractmethod
     def load(self, loader: TableLoader[Any], keys: Keys) -> Any:  # noqa: ANN401 - or an awaitable of it
@@ -97,7 +103,7 @@ class EngineSource(Source):
         pool = self._own_pool or engine.pool
         # Statements have to pass through a Connection for listeners, for the log, and for options.
         if (
-            engine._has_events  # noqa: SLF001 - there is no public way to ask
+            (engine._has_events and has_other_listeners(engine))  # noqa: SLF001 - there is no public way to ask
             or engine.dialect._has_events  # noqa: SLF001 - as above
             or engine.logger.isEnabledFor(logging.INFO)
             or engine.get_execution_options()
@@ -118,10 +124,10 @@ class EngineSource(Source):
         """
         if isinstance(self.engine.pool, SingletonThreadPool | StaticPool):
             return
-        _never_free(self.engine.pool)
+        never_free(self.engine.pool)
         self.engine.dispose(close=False)
         if self._own_pool is not None:
-            _never_free(self._own_pool)
+            never_free(self._own_pool)
             self._own_pool = self._own_pool.recreate()
 
 
@@ -200,15 +206,15 @@ def is_async_engine(bind: object) -> TypeIs[AsyncEngine]:
 _used: WeakSet[EngineSource] = WeakSet()
 
 
-def _never_free(pool: Pool) -> None:
-    """Has a pool outlive the process, at its end as well.
+def never_free(connections: Pool | PoolProxiedConnection) -> None:
+    """Has connections outlive the process, at its end as well.
 
     To free a connection is to say goodbye to the server, with some drivers (mysqlclient), and that
     would end the parent's.
     """
     import ctypes  # noqa: PLC0415 - only forked processes need it
 
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(pool))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connections))
 
 
 def _forget_connections() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
+from sqlalchemy import Integer, literal_column, select
 from sqlalchemy import Row as QueryRow
 
 from dataloaders.batch import MISSING, Batch, Failure
@@ -17,6 +18,7 @@ from dataloaders.lookahead.peers import MAX_PEERS
 from dataloaders.lookahead.reading import read_as_sequence
 
 from .definition import Definition, define
+from .kept import GroupForm, RecordForm
 from .plan import MAX_ROWS
 from .plans import plan_for
 from .prefix import UNKNOWN, PrefixAnswer
@@ -24,10 +26,11 @@ from .replicas import UNAVAILABLE
 from .sources import source_of
 
 if TYPE_CHECKING:
+    from dataloaders.form import Form
     from dataloaders.lookahead.sites import Site
 
     from .plan import Connected, Keys, Plan, Row
-    from .sources import Bind
+    from .sources import Bind, Source
 
 R = TypeVar("R")
 
@@ -78,12 +81,15 @@ class TableLoader(DataLoader[Any, R | None]):
     """Whether a key has one row at most, so that any row that has it is its answer."""
 
     lookahead = ON
+    own_key_types = NO_TYPES  # every key is cast
 
     _defined: ClassVar[Definition | None] = None
+    _form_class: ClassVar[type[RecordForm]] = RecordForm
+    _form: ClassVar[RecordForm | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - whatever other bases take
         super().__init_subclass__(**options)
-        cls._defined = None
+        cls._defined = cls._form = None
 
     def __init__(
         self,
@@ -108,7 +114,6 @@ class TableLoader(DataLoader[Any, R | None]):
             super().__init__(self._load_async, **options)
         else:
             super().__init__(**options)
-        self._own_cache_keys = NO_TYPES  # every key is cast
 
     @classmethod
     def definition(cls) -> Definition:
@@ -140,6 +145,8 @@ class TableLoader(DataLoader[Any, R | None]):
             answer = self._values.get(key, MISSING)
             if answer is MISSING and self._store.ahead:
                 answer = self._store.take(key)
+            if answer is MISSING and self.view is not None:
+                answer = self.view.get(key)
         except TypeError:  # not hashable: the cast below says what it should have been
             answer = MISSING
         if answer is MISSING or type(answer) is Failure:
@@ -156,18 +163,23 @@ class TableLoader(DataLoader[Any, R | None]):
         Returns:
             A record, or None, for each key, and for a prefix what is known of its keys.
         """
-        answers: list[Any] = self._source.load(self, keys)
+        answers: list[Any] = self._asked.load(self, keys)
         return answers
 
     async def _load_async(self, keys: list[Any]) -> list[Any]:
-        answers: list[Any] = await self._source.load(self, keys)
+        answers: list[Any] = await self._asked.load(self, keys)
         return answers
+
+    @property
+    def _asked(self) -> Source:
+        # What is kept for others must not come from a replica that is behind.
+        return self._source if self.view is None else self._source.up_to_date
 
     def fetch(self, execute: Connected, keys: Keys) -> list[Any]:
         """Asks for the keys through `execute` and makes their answers of the rows."""
         if set(map(len, keys)) != {len(self._definition.key)}:
             return self._fetch_by_prefix(execute, keys)
-        rows = self._plan(execute).rows(execute, keys)
+        rows = self.plan(execute).rows(execute, keys)
         record = self._definition.record
         start = 1 + len(self._definition.lead)
         values: list[Any] = [None] * len(keys)
@@ -187,7 +199,7 @@ class TableLoader(DataLoader[Any, R | None]):
         end = start + len(self._definition.key) - 1
         record = definition.record
         rows_of: list[list[tuple[Any, Any]]] = [[] for _ in prefixes]
-        for row in _in_order(self._plan(execute).rows_by_prefix(execute, prefixes), definition):
+        for row in _in_order(self.plan(execute).rows_by_prefix(execute, prefixes), definition):
             rows_of[row[0]].append((tuple(row[start:end]), record(*row[end:])))
         known: dict[tuple[Any, ...], Any] = {}
         is_text = self._definition.is_text
@@ -211,6 +223,23 @@ class TableLoader(DataLoader[Any, R | None]):
                 for key, value in zip(keys, values, strict=True)
             ]
         return values
+
+    @property
+    def form(self) -> Form:
+        """How tiers keep its records."""
+        cls = type(self)
+        if cls._form is None:
+            cls._form = cls._form_class(self._definition)
+        return cls._form
+
+    @property
+    def versioned_table(self) -> Any:  # noqa: ANN401 - a table, or None
+        """The table whose version its records depend on; None within a session's transaction."""
+        return None if self._source.is_transaction else self._definition.table
+
+    def source_is_empty(self) -> Any:  # noqa: ANN401 - a bool, or an awaitable of one
+        """Returns whether the table has no rows just now."""
+        return self._asked.load(cast("Any", _IsEmpty(self)), [()])
 
     @property
     def asks_by_prefix(self) -> bool:
@@ -254,7 +283,9 @@ class TableLoader(DataLoader[Any, R | None]):
     def _unknown_prefixes(self, siblings: list[tuple[Any, ...]]) -> dict[Hashable, Any]:
         """Returns the first parts of siblings' keys that are not known yet, each with the rest."""
         store = self._store
-        if not (store.values or store.ahead or store.pending) and len(siblings) <= MAX_PEERS:
+        view = self.view
+        is_first = not (store.values or store.ahead or store.pending)
+        if is_first and (view is None or view.is_empty) and len(siblings) <= MAX_PEERS:
             texts = [parts[0] for parts in siblings]
             if self._definition.cast_types[0] is str and set(map(type, texts)) == {str}:
                 # The first lookup of a request: there is nothing to cast, and nothing known.
@@ -268,6 +299,8 @@ class TableLoader(DataLoader[Any, R | None]):
         for parts in siblings:
             prefix = cast(parts[0])
             if prefix is not None and prefix not in as_read and self._is_unknown(prefix):
+                if view is not None and view.has(prefix + tuple(parts[1:])):
+                    continue
                 as_read[prefix] = parts[1:]
                 if len(as_read) == MAX_PEERS:
                     break
@@ -280,7 +313,7 @@ class TableLoader(DataLoader[Any, R | None]):
     ) -> Iterator[tuple[Hashable, Any]]:
         if self.cache and self._definition.are_cast(siblings):  # all at once, as is usual
             values, ahead, pending = self._store.values, self._store.ahead, self._store.pending
-            if values or ahead or pending:
+            if values or ahead or pending or self.view is not None:
                 return ((each, each) for each in siblings if self._is_unknown(each))
             return zip(siblings, siblings, strict=True)
         return super()._unknown_among(key, siblings)
@@ -296,6 +329,8 @@ class TableLoader(DataLoader[Any, R | None]):
                     self.ledger.use_prefix(prefix, cache_key[1:])
                     if not self._store.keep(cache_key, answer, prefix):
                         return MISSING
+                    if answer is None and self.view is not None:
+                        self.view.keep(cache_key, answer)  # of the rows, it keeps all there are
         return answer
 
     def known(self) -> list[Any]:
@@ -326,7 +361,10 @@ class TableLoader(DataLoader[Any, R | None]):
         """Forgets a key; see `DataLoader.clear`."""
         super().clear(key)
         if self.cache:
-            self._store.clear(self._cast(key)[:1])
+            prefix = self._cast(key)[:1]
+            if self.view is not None:
+                self.view.forget(prefix)
+            self._store.clear(prefix)
         return self
 
     @property
@@ -340,6 +378,10 @@ class TableLoader(DataLoader[Any, R | None]):
             return list(batch.keys)
         return [self._cast(key) for key in batch.keys.values()]
 
+    def cache_keys_of(self, keys: list[Any]) -> list[Hashable]:
+        """Returns what the batch function's keys are cached under: themselves."""
+        return keys
+
     def _cache_key(self, key: Any) -> Hashable:  # noqa: ANN401 - a caller may pass anything
         cast = self._cast(key)
         return cast if self.cache else object()
@@ -351,7 +393,8 @@ class TableLoader(DataLoader[Any, R | None]):
                 return keys, keys
         return super()._cache_keys(keys)
 
-    def _plan(self, connected: Connected) -> Plan:
+    def plan(self, connected: Connected) -> Plan:
+        """Returns how the database of a connection is asked for its keys."""
         return plan_for(connected.engine, type(self), self._definition)
 
 
@@ -364,6 +407,8 @@ class GroupedTableLoader(TableLoader[R]):
             table, key = contracts, ("underlying", "expiry")
     """
 
+    _form_class = GroupForm
+
     @property
     def asks_by_prefix(self) -> bool:
         """Whether look-ahead asks for rows by the first part of the key alone."""
@@ -374,10 +419,27 @@ class GroupedTableLoader(TableLoader[R]):
         record = self._definition.record
         start = 1 + len(self._definition.lead)
         values: list[list[Any]] = [[] for _ in keys]
-        rows = self._plan(execute).rows(execute, keys)
+        rows = self.plan(execute).rows(execute, keys)
         for row in _in_order(rows, self._definition):
             values[row[0]].append(record(*row[start:]))
         return values
+
+
+class _IsEmpty:
+    """Asks a loader's source whether its table has no rows; in the place of the loader."""
+
+    def __init__(self, loader: TableLoader[Any]) -> None:
+        self.name = loader.name
+        self.timeout = loader.timeout
+        self._loader = loader
+
+    def fetch(self, execute: Connected, keys: Keys) -> bool:  # noqa: ARG002 - as a loader's
+        """Returns whether there are no rows."""
+        table = self._loader.definition().table
+        statement = select(literal_column("1", Integer)).select_from(table).limit(1)
+        text = str(self._loader.plan(execute).compiled(statement, with_values=True))
+        rows, _ = execute(text, (), describe=False)
+        return not rows
 
 
 def _in_order(rows: list[Row], definition: Definition) -> list[Row]:

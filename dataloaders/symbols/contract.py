@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert
 
+from dataloaders.sql.version_rows import announced, begin_version, bump, name_of
 from dataloaders.symbols.kite import RejectedRow, read_contract
 from dataloaders.symbols.table import symtoken
 
@@ -74,7 +75,8 @@ def replace_contract(
     """Replaces all rows of the table in one transaction.
 
     Other connections see the old contract or the new one, never none and never a part. The table is
-    made first if it is missing.
+    made first if it is missing. So is `dataloaders_versions`, where the contract's version moves
+    in the same transaction: what is kept of the old one between requests is not served any more.
 
     Args:
         engine: The database; an engine in autocommit mode is fine too.
@@ -92,7 +94,9 @@ def replace_contract(
     # Read ahead of the transaction: a download happens here, and must not hold a lock meanwhile.
     batch = next(batches, [])
     count = 0
-    with _transaction(engine) as connection:
+    name = name_of(table)
+    begin_version(engine, name)
+    with ExitStack() as after, _transaction(engine) as connection:
         table.create(connection, checkfirst=True)
         connection.execute(delete(table))
         while batch:
@@ -102,8 +106,11 @@ def replace_contract(
         if connection.dialect.name == "postgresql":
             # Plans that other connections keep were made for the table as it was, and for one of
             # a few rows that is to read it all. New statistics have them made anew.
-            name = connection.dialect.identifier_preparer.format_table(table)
-            connection.exec_driver_sql(f"ANALYZE {name}")
+            formatted = connection.dialect.identifier_preparer.format_table(table)
+            connection.exec_driver_sql(f"ANALYZE {formatted}")
+        bump(connection, name)
+        # Last, because whoever is told waits for it from here on, until it is committed.
+        after.enter_context(announced(engine))
     return count
 
 

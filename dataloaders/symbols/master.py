@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dataloaders.loader import DataLoader
     from dataloaders.scope import LoaderScope
     from dataloaders.sql.sources import Bind
+    from dataloaders.tiers.tiers import Tiers
 
     L = TypeVar("L", bound=DataLoader[Any, Any])
 
@@ -32,13 +33,14 @@ class SymbolMaster(EngineRegistry, SymbolLookups):
         bind: The database; see `TableLoader`.
         table: The contract's table, or the application's own model of it; its columns are those
             of `dataloaders.symbols.symtoken`, of which it may lack the optional ones.
+        tiers: What it keeps of the contract between requests, if anything.
 
     Attributes:
         table: The contract's table.
     """
 
-    def __init__(self, bind: Bind, table: Any = None) -> None:  # noqa: ANN401 - a Core table or a mapped class
-        EngineRegistry.__init__(self, bind)
+    def __init__(self, bind: Bind, table: Any = None, tiers: Tiers | None = None) -> None:  # noqa: ANN401 - a Core table or a mapped class
+        EngineRegistry.__init__(self, bind, tiers)
         SymbolLookups.__init__(self, self.loader)
         self.table = from_clause("SymbolMaster", symtoken if table is None else table)
         self._classes: dict[type[Any], type[Any]] = {}

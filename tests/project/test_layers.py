@@ -20,9 +20,16 @@ ALLOWED = {
     "cache": {"batch", "errors"},
     "dispatch": {"batch", "cache", "errors"},
     "lookahead": {"batch", "errors"},
-    "scope": {"errors", "lookahead"},
-    "loader": {"batch", "cache", "dispatch", "errors", "keys", "lookahead", "scope"},
-    "sql": {"batch", "dispatch", "errors", "loader", "lookahead", "scope"},
+    "form": set(),
+    "modes": {"errors"},
+    "shadow": {"errors"},
+    "scope": {"errors", "lookahead", "modes"},
+    "loader": {
+        *("batch", "cache", "dispatch", "errors", "form", "keys", "lookahead", "modes"),
+        *("scope", "shadow"),
+    },
+    "tiers": {"batch", "dispatch", "errors"},
+    "sql": {"batch", "dispatch", "errors", "form", "loader", "lookahead", "scope", "tiers"},
     "symbols": {"errors", "loader", "scope", "sql"},
     "__init__": {"_version", "errors", "loader", "scope"},
 }
@@ -72,7 +79,10 @@ def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
         ("sqlalchemy", {"sql", "symbols"}),
         ("asyncio", {"loader", "dispatch"}),
         ("flask", set()),
-        ("threading", {"cache", "dispatch", "loader"}),
+        ("threading", {"cache", "dispatch", "loader", "sql", "tiers"}),
+        ("redis", {"tiers"}),
+        ("cachebox", {"tiers"}),
+        ("msgspec", {"tiers"}),
     ],
 )
 def test_only_these_rooms_import(library: str, rooms: set[str]) -> None:
@@ -90,14 +100,20 @@ def test_the_asyncio_side_of_dispatch_alone_imports_asyncio() -> None:
         for path in (PACKAGE / "dispatch").glob("*.py")
         if "asyncio" in runtime_imports(path)
     }
-    assert importing == {"loops.py", "tick.py", "together.py"}
+    assert importing == {"loops.py", "steps.py", "tick.py", "together.py"}
 
 
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("dataloaders", ["sqlalchemy", "flask", "gevent", "eventlet", "redis"]),
-        ("dataloaders.symbols", ["flask", "gevent", "eventlet", "redis", "psycopg", "aiosqlite"]),
+        (
+            "dataloaders",
+            ["sqlalchemy", "flask", "gevent", "eventlet", "redis", "cachebox", "msgspec"],
+        ),
+        (
+            "dataloaders.symbols",
+            ["flask", "gevent", "eventlet", "redis", "cachebox", "msgspec", "psycopg", "aiosqlite"],
+        ),
     ],
 )
 def test_importing_does_not_load(module: str, absent: list[str]) -> None:

@@ -330,7 +330,7 @@ def test_so_does_the_log_once_it_is_switched_on(
 
 def test_an_engine_with_options_is_heard_by_its_own_listeners(engine: Engine) -> None:
     fill(engine)
-    optioned = engine.execution_options(logging_token="loader")  # noqa: S106 - no password
+    optioned = engine.execution_options(logging_token="loader")
     sent: list[str] = []
     event.listen(optioned, "before_cursor_execute", lambda *args: sent.append(args[2]))
     assert users_on(optioned).get(2).name == "user 2"

@@ -249,7 +249,7 @@ def test_rows_by_prefix_are_those_of_a_query_and_no_more_than_are_worth_having(
 
     class FetchingLoader(ThingLoader):
         def fetch(self, execute: Any, keys: Keys) -> list[Any]:  # noqa: ANN401 - as the base's
-            for row in self._plan(execute).rows_by_prefix(execute, keys):
+            for row in self.plan(execute).rows_by_prefix(execute, keys):
                 found[row[0]].append(row)
             return [None] * len(keys)
 

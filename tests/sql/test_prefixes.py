@@ -33,7 +33,7 @@ class RowsLoader(ThingLoader):
 
     def fetch(self, execute: Connected, keys: Keys) -> list[Any]:
         found: list[list[Row]] = [[] for _ in keys]
-        for row in self._plan(execute).rows_by_prefix(execute, keys):
+        for row in self.plan(execute).rows_by_prefix(execute, keys):
             found[row[0]].append(row)
         return found
 

@@ -169,10 +169,29 @@ def test_rows_that_fail_leave_the_old_contract(engine: Engine, path: Path, numbe
     assert replace_contract(engine, rows("new", 5)) == 5
 
 
-def test_rows_that_fail_leave_no_table_behind(engine: Engine, path: Path) -> None:
+def test_rows_that_fail_leave_no_contract_behind(engine: Engine, path: Path) -> None:
     with pytest.raises(Interrupted):
         replace_contract(engine, broken("new", 20_000))
-    assert tables(path) == []
+    assert tables(path) == [("dataloaders_versions",)]
+
+
+def test_the_version_moves_with_the_contract_and_with_nothing_else(
+    engine: Engine, path: Path
+) -> None:
+    def version() -> str:
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute("SELECT name, version FROM dataloaders_versions").fetchall()
+        [(name, found)] = rows
+        assert name == "symtoken"
+        return str(found)
+
+    replace_contract(engine, rows("old", 100))
+    first = version()
+    with pytest.raises(Interrupted):
+        replace_contract(engine, broken("new", 10))
+    assert version() == first
+    replace_contract(engine, rows("new", 100))
+    assert version() != first
 
 
 def test_row_that_the_database_refuses_leaves_the_old_contract(engine: Engine, path: Path) -> None:

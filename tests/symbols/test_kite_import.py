@@ -234,7 +234,7 @@ def test_pair_that_comes_again_is_rejected(path: Path) -> None:
     elsewhere = SHARE.replace("NSE,NSE", "BSE,BSE")
     first, rejected, other = read(path, SHARE, twin, elsewhere)
     assert isinstance(first, dict)
-    assert first["token"] == "738561"  # noqa: S105 - an instrument's number
+    assert first["token"] == "738561"
     assert isinstance(rejected, RejectedRow)
     assert (rejected.line, rejected.reason) == (3, "RELIANCE on NSE is on line 2 already")
     assert isinstance(other, dict)

@@ -304,7 +304,7 @@ def test_a_row_that_was_found_by_symbol_does_not_stand_for_its_token(
 
 
 def test_priming_overwrites_nothing(contract: Contract, master: SymbolMaster) -> None:
-    known = Symbol(id=1, symbol="EARLIER", brsymbol="mine", exchange="NSE", token="mine")  # noqa: S106 - no password
+    known = Symbol(id=1, symbol="EARLIER", brsymbol="mine", exchange="NSE", token="mine")
     with master.scope():
         master.symbols.prime(("EARLIER", "NSE"), known)
         assert symbols.get_symbol("12", "NSE") == "EARLIER"
@@ -534,7 +534,7 @@ def test_a_table_of_the_applications_own(own_table: Engine, table: object) -> No
             symbol="INFY",
             brsymbol="INFY-EQ",
             exchange="NSE",
-            token="5",  # noqa: S106 - no password
+            token="5",
         )
         assert symbols.get_tokens_batch([("TCS", "NSE"), ("NO", "NSE")]) == {
             ("TCS", "NSE"): "5",

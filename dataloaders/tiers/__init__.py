@@ -1,0 +1,1 @@
+"""Caches that outlive a request, for loaders whose values are the same for every user."""
