@@ -234,6 +234,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._tick: Tick | None = None
         self._ticks: dict[asyncio.AbstractEventLoop, Tick] = {}
         self.__dict__.pop("turns", None)
+        self.is_warming = False  # whether it asks for what others may need, and not for a caller
         self.view: View | None = None
         if self._tiers is not None and self._can_wait:
             self.view = self._tiers.view(self, None)
@@ -506,11 +507,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
         Its scope calls this. Who waits for an answer already still gets it.
         """
-        self._store.close()
-        self.take_stock()
         if self.view is not None:
             self.view.close()
             self.view = None
+        self._store.close()
+        self.take_stock()
         if self._shadow is not None:
             self._shadow.batched.close()
             self._shadow = None
@@ -647,6 +648,15 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     def source_is_empty(self) -> Any:  # noqa: ANN401 - a bool, or an awaitable of one if it is async
         """Returns whether its source has nothing at all just now."""
         return False
+
+    def proper_keys(self, keys: Iterable[Any]) -> list[Any]:
+        """Returns those of some keys that it can be asked for."""
+        proper = []
+        for key in keys:
+            with suppress(Exception):  # whatever a get_cache_key raises
+                self._cache_key(key)
+                proper.append(key)
+        return proper
 
     @property
     def values(self) -> dict[Hashable, Any]:

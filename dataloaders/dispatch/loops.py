@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 
 T = TypeVar("T")
 
@@ -84,3 +84,12 @@ class AcrossLoops:
 
     async def __aexit__(self, *_error: object) -> None:
         self._lock.release()
+
+
+def on_a_loop_of_its_own(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:  # noqa: ANN401 - the function's
+    """Calls a function on an event loop, in a thread that has none; returns what it comes to."""
+
+    async def called() -> T:
+        return await function(*arguments)
+
+    return asyncio.run(called())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import select
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -118,7 +119,7 @@ class _Line:
         pool = engine.pool.recreate()
         pooled = pool.connect()
         pooled.detach()
-        self._connection: Any = cast("Any", pooled.driver_connection)
+        self._connection: Any = pooled.dbapi_connection
         self._pooled = pooled
         self._heard_at = time.monotonic()
         self._held_at = 0.0
@@ -134,14 +135,10 @@ class _Line:
 
     def wait(self) -> None:
         """Waits for messages; see `listener.Line`."""
-        for message in self._connection.notifies(timeout=ALIVE_SECONDS / 4, stop_after=1):
-            self._heard_at = time.monotonic()
-            if message.payload == "hold":
-                self._on_hold()
-                self._release_lock()
-            else:
-                self._on_moved()
-                self._take_lock()
+        if not self._act_on_messages():
+            # Not in psycopg's own code, which would keep eventlet's other green threads waiting.
+            select.select([self._connection.fileno()], [], [], ALIVE_SECONDS / 4)
+            self._act_on_messages()
         now = time.monotonic()
         if not self._has_lock and now - self._held_at > HELD_SECONDS:
             self._on_moved()
@@ -149,6 +146,20 @@ class _Line:
         if now - self._heard_at > ALIVE_SECONDS:
             self._connection.execute("SELECT 1")
             self._heard_at = time.monotonic()
+
+    def _act_on_messages(self) -> bool:
+        """Acts on the messages that are there; returns whether there were any."""
+        # All at once: as long as psycopg yields them, it lets nothing else be done.
+        messages = list(self._connection.notifies(timeout=0))
+        for message in messages:
+            self._heard_at = time.monotonic()
+            if message.payload == "hold":
+                self._on_hold()
+                self._release_lock()
+            else:
+                self._on_moved()
+                self._take_lock()
+        return bool(messages)
 
     def _take_lock(self) -> None:
         if not self._has_lock:

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakSet
 
@@ -17,10 +18,12 @@ from .codec import codec_of
 from .counts import TierCounts
 from .shelf import Shelf
 from .snapshot import Snapshot
+from .usage import Usage
 from .view import View
+from .warming import warm_soon
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from dataloaders.dispatch.steps import Steps
     from dataloaders.form import Form
@@ -78,7 +81,14 @@ class Tiers:
         bridge_seconds: For how long keys that an empty table does not have are answered as they
             were before it was emptied; 0 for not at all. For tables that somebody refills in two
             transactions.
+        warm_file: Where the most used keys are listed, from one day to the next. A process loads
+            them in the background when it first uses their loader.
+        warm_keys: Keys of one loader in that list, at most.
         clock: Returns seconds.
+
+    Attributes:
+        redis: As given.
+        usage: What is in the `warm_file`, if there is one.
 
     Raises:
         ConfigurationError: A number is not what it has to be.
@@ -94,6 +104,8 @@ class Tiers:
         redis: RedisTier | None = None,
         channel: Channel | None = None,
         bridge_seconds: float = 0.0,
+        warm_file: str | os.PathLike[str] | None = None,
+        warm_keys: int = 5_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         for name, value, least in (
@@ -102,6 +114,7 @@ class Tiers:
             ("absent_seconds", absent_seconds, 0),
             ("check_seconds", check_seconds, 0),
             ("bridge_seconds", bridge_seconds, 0),
+            ("warm_keys", warm_keys, 1),
         ):
             if not _is_number(value) or value < least:
                 raise ConfigurationError(f"Tiers.{name}", f"a number from {least} on", value)
@@ -116,6 +129,7 @@ class Tiers:
         self._channel = channel
         self._bridge_seconds = bridge_seconds
         self._clock = clock
+        self.usage = None if warm_file is None else Usage(warm_file, int(warm_keys))
         self._versions: Versions | None = None
         self._counts: dict[str, TierCounts] = {}
         self.forget()
@@ -129,6 +143,7 @@ class Tiers:
         self._looked = (NEVER, NEVER)  # when the newest look began and ended
         self._strict_until = NEVER
         self._silent_until = NEVER
+        self._warmed: set[str] = set()
 
     def use(self, versions: Versions) -> None:
         """Has the versions be read from there; the first caller's stay."""
@@ -281,7 +296,18 @@ class Tiers:
             return None
         if self.redis is not None:
             codec_of(loader.form.wire_type)
+        if self.usage is not None and scope is not None and loader.name not in self._warmed:
+            self._warmed.add(loader.name)
+            keys = self.usage.most_used(loader.name)
+            if keys:
+                warm_soon(scope.registry, type(loader), keys)
         return View(self, loader, scope)
+
+    def note_used(self, loader: str, keys: Iterable[Any]) -> None:
+        """Counts the keys that a request has asked for."""
+        if self.usage is not None and self.usage.note(loader, keys):
+            with suppress(RuntimeError):  # the interpreter ends, when it is saved anyhow
+                workers().submit(self.usage.save)
 
     def now(self) -> float:
         """Returns the time, in seconds, by which values end."""

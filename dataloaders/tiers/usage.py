@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import tempfile
@@ -10,6 +11,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 import msgspec
 
@@ -52,22 +54,20 @@ class Usage:
         self._max_keys = max_keys
         self._counts: dict[str, Counter[Any]] = {}
         self._save_at = time.monotonic() + SAVE_SECONDS
+        _all.add(self)
 
     def note(self, loader: str, keys: Iterable[Any]) -> bool:
         """Counts the keys that a request has asked for; returns whether it is time to save."""
         counts = self._counts.setdefault(loader, Counter())
-        counts.update(keys)
+        counts.update(list(keys))  # of a mapping, its values would be counted
         if len(counts) > 4 * self._max_keys:
             # Those that were asked for once are most of them, and tell the least.
             self._counts[loader] = Counter(dict(counts.most_common(2 * self._max_keys)))
         return time.monotonic() >= self._save_at
 
-    def most_used(self) -> dict[str, list[Any]]:
-        """Returns the keys in the file by loader, the most used ones first."""
-        return {
-            loader: [_hashable(key) for key, _ in counted]
-            for loader, counted in self._read().loaders.items()
-        }
+    def most_used(self, loader: str) -> list[Any]:
+        """Returns a loader's keys in the file, the most used ones first."""
+        return [_hashable(key) for key, _ in self._read().loaders.get(loader, ())]
 
     def save(self) -> None:
         """Adds what was counted to the file; what cannot be written is logged, and let go."""
@@ -76,20 +76,24 @@ class Usage:
         if not any(counted.values()):
             return
         known = self._read()
-        halved = time.time() - known.since > DAY
+        is_old = time.time() - known.since > DAY
         merged: dict[str, Counter[Any]] = {}
         for loader, pairs in known.loaders.items():
-            merged[loader] = Counter(
-                {_hashable(key): count // 2 if halved else count for key, count in pairs}
-            )
+            before = {_hashable(key): count // 2 if is_old else count for key, count in pairs}
+            merged[loader] = Counter(before)
         for loader, counts in counted.items():
-            merged.setdefault(loader, Counter()).update(counts)
-        since = time.time() if halved else known.since
+            own = {key: count for key, count in counts.items() if _is_data(key)}
+            merged.setdefault(loader, Counter()).update(own)
+        since = time.time() if is_old else known.since
         loaders = {name: counts.most_common(self._max_keys) for name, counts in merged.items()}
         try:
             self._write(msgspec.json.encode(_File(since, loaders)))
-        except (OSError, TypeError, ValueError) as error:
+        except OSError as error:
             logger.warning("The list of used keys cannot be written to %s: %s", self._path, error)
+
+    def forget_counts(self) -> None:
+        """Leaves to the process that this one was forked from what that has counted."""
+        self._counts = {}
 
     def _read(self) -> _File:
         try:
@@ -115,3 +119,29 @@ class Usage:
 
 def _hashable(key: Any) -> Any:  # noqa: ANN401 - a key as JSON has it
     return tuple(map(_hashable, key)) if isinstance(key, list) else key
+
+
+def _is_data(key: Any) -> bool:  # noqa: ANN401 - a key is whatever the application uses
+    try:
+        msgspec.json.encode(key)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+_all: WeakSet[Usage] = WeakSet()
+
+
+def _save_all() -> None:
+    for usage in list(_all):
+        usage.save()
+
+
+def _forget_all() -> None:
+    for usage in list(_all):
+        usage.forget_counts()
+
+
+atexit.register(_save_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -118,6 +118,8 @@ class View:
         """Has what outlives the request know how it was used."""
         if self._shelf is not None:
             self._shelf.counts.hits += self._hits
+        if not self._loader.is_warming:
+            self._tiers.note_used(self.name, self._values)
 
     def _shelves(self) -> set[Shelf]:
         """Returns this request's shelf, and that of the requests which begin now."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import flask.globals
-from flask import current_app
+from flask import current_app, has_request_context, request
 
 from dataloaders import LoaderRegistry, LoaderScope
 from dataloaders.errors import ConfigurationError
+from dataloaders.modes import MODES
 from dataloaders.scope import serve_requests
 from dataloaders.symbols import SymbolMaster
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from dataloaders.sql.sources import Bind
+    from dataloaders.tiers.tiers import Tiers
+
+    from .settings import Settings
 
 _NAME = "dataloaders"
 _SCOPE = "_dataloaders_scope"  # the attribute of the request's context that keeps its scope
@@ -53,6 +57,8 @@ class DataLoaders:
             `SymbolMaster`.
         partition: Returns, in a request's context, what the request has its history of look-ahead
             in common with: the name of the user's broker, or the user. See `LoaderRegistry`.
+        tiers: What symbols, and other rows that loaders share, are kept in between requests; by
+            default as the `DATALOADERS_*` settings say.
 
     Raises:
         ConfigurationError: A `DATALOADERS_*` setting has a value that it cannot have.
@@ -65,10 +71,12 @@ class DataLoaders:
         engine: Bind | Callable[[], Bind] | None = None,
         table: Any = None,  # noqa: ANN401 - a Core table or a mapped class
         partition: Callable[[], Hashable] | None = None,
+        tiers: Tiers | None = None,
     ) -> None:
         self._engine = engine
         self._table = table
         self._partition = partition
+        self._tiers = tiers
         if app is not None:
             self.init_app(app)
 
@@ -84,7 +92,7 @@ class DataLoaders:
         settings = read_settings(app)
         engine = settings.make_engine() if self._engine is None else self._engine
         app.extensions[_NAME] = _Application(
-            engine, self._table, settings.lookahead, self._partition
+            engine, self._table, settings, self._partition, self._tiers
         )
         # A context of the application alone (a command's, a test's) ends with the second only.
         app.teardown_request(_end_of_request)
@@ -118,13 +126,15 @@ class _Application:
         self,
         engine: Bind | Callable[[], Bind] | None,
         table: object,
-        lookahead: str,
+        settings: Settings,
         partition: Callable[[], Hashable] | None,
+        tiers: Tiers | None,
     ) -> None:
         self._engine = engine
         self._table = table
-        self._lookahead = lookahead
+        self._settings = settings
         self._partition = partition
+        self._tiers = tiers
         self._registry: LoaderRegistry | None = None
         self._lock = threading.Lock()
         if not callable(engine):
@@ -140,10 +150,28 @@ class _Application:
         return self._registry
 
     def _make(self, engine: Bind | None) -> LoaderRegistry:
-        registry = LoaderRegistry() if engine is None else SymbolMaster(engine, self._table)
-        registry.lookahead = self._lookahead
+        settings = self._settings
+        registry: LoaderRegistry
+        if engine is None:
+            registry = LoaderRegistry()
+            registry.tiers = self._tiers
+        else:
+            tiers = self._tiers or settings.make_tiers(engine)
+            registry = SymbolMaster(engine, self._table, tiers)
+        registry.lookahead = settings.lookahead
         registry.partition = self._partition
+        registry.mode = settings.mode
+        if settings.mode_header is not None:
+            registry.mode = partial(_mode_of_request, settings.mode_header, settings.mode)
         return registry
+
+
+def _mode_of_request(header: str, otherwise: str | Callable[[], str | None] | None) -> str | None:
+    """Returns the mode that a request says it wants, or else the application's."""
+    said = request.headers.get(header) if has_request_context() else None
+    if said in MODES:
+        return said
+    return otherwise() if callable(otherwise) else otherwise
 
 
 def _application(extensions: dict[str, Any]) -> _Application:

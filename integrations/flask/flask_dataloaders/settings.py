@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -11,14 +12,27 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
+from dataloaders import modes
 from dataloaders.errors import ConfigurationError
 from dataloaders.lookahead.modes import ON, checked_mode
 from dataloaders.lookahead.modes import SETTING as LOOKAHEAD
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Flask
 
+    from dataloaders.sql.sources import Bind
+    from dataloaders.tiers.channel import Channel
+    from dataloaders.tiers.redis import RedisTier
+    from dataloaders.tiers.tiers import Tiers
+
 PREFIX = "DATALOADERS_"
+
+_NAMES = (
+    *("DATABASE_URI", "ENGINE_OPTIONS", "LOOKAHEAD", "MODE", "MODE_HEADER", "TIERS", "REDIS_URL"),
+    *("CHECK_SECONDS", "BRIDGE_SECONDS", "WARM_FILE"),
+)
 
 
 @dataclass(frozen=True)
@@ -32,12 +46,28 @@ class Settings:
         engine_options: `DATALOADERS_ENGINE_OPTIONS`, arguments of `create_engine`: a dict, or in
             the environment a JSON object.
         lookahead: `DATALOADERS_LOOKAHEAD`: on, explicit or off.
+        mode: `DATALOADERS_MODE`: on, shadow or off; or a function that returns one of these (or
+            None) for the request at hand.
+        mode_header: `DATALOADERS_MODE_HEADER`, the name of a request header that may say the mode.
+            Whoever sends it can turn batching off, so there is none by default.
+        tiers: `DATALOADERS_TIERS`, whether symbols are kept between requests: on or off.
+        redis: `DATALOADERS_REDIS_URL`, the Redis that processes have in common, for tiers.
+        check_seconds: `DATALOADERS_CHECK_SECONDS`; see `Tiers`.
+        bridge_seconds: `DATALOADERS_BRIDGE_SECONDS`; see `Tiers`.
+        warm_file: `DATALOADERS_WARM_FILE`; see `Tiers`.
     """
 
     database: URL | None
     database_setting: str
     engine_options: dict[str, Any]
     lookahead: str
+    mode: str | Callable[[], str | None] | None
+    mode_header: str | None
+    tiers: bool
+    redis: str | None
+    check_seconds: float
+    bridge_seconds: float
+    warm_file: str | None
 
     def make_engine(self) -> Engine | None:
         """Makes the engine, if there is a database for it.
@@ -58,6 +88,43 @@ class Settings:
                 f"{PREFIX}ENGINE_OPTIONS", expected, self.engine_options
             ) from error
 
+    def make_tiers(self, engine: Bind) -> Tiers | None:
+        """Makes the tiers that are set, for a database.
+
+        Raises:
+            ConfigurationError: What they need is not installed, or an address is wrong.
+        """
+        if not self.tiers:
+            return None
+        try:
+            from dataloaders.tiers.tiers import Tiers  # noqa: PLC0415 - of an extra
+
+            redis, channel = self._redis(engine)
+        except ImportError as error:
+            extra = "request-dataloaders[redis]" if self.redis else "request-dataloaders[tiers]"
+            expected = f"off, or {extra} installed ({error})"
+            raise ConfigurationError(f"{PREFIX}TIERS", expected, "on") from error
+        return Tiers(
+            check_seconds=self.check_seconds,
+            bridge_seconds=self.bridge_seconds,
+            warm_file=self.warm_file,
+            redis=redis,
+            channel=channel,
+        )
+
+    def _redis(self, engine: Bind) -> tuple[RedisTier | None, Channel | None]:
+        """Returns what processes have in common, and how they tell each other of changes."""
+        if self.redis is not None:
+            from dataloaders.tiers.redis import RedisTier  # noqa: PLC0415 - of an extra
+            from dataloaders.tiers.redis_channel import RedisChannel  # noqa: PLC0415 - as above
+
+            return RedisTier(self.redis), RedisChannel(self.redis)
+        if isinstance(engine, Engine) and engine.url.drivername == "postgresql+psycopg":
+            from dataloaders.sql.notifications import PostgreSQLChannel  # noqa: PLC0415 - as above
+
+            return None, PostgreSQLChannel(engine)
+        return None, None
+
 
 def read_settings(app: Flask) -> Settings:
     """Reads and checks an application's settings.
@@ -65,7 +132,7 @@ def read_settings(app: Flask) -> Settings:
     Raises:
         ConfigurationError: A setting is unknown, or has a value that it cannot have.
     """
-    known = {f"{PREFIX}DATABASE_URI", f"{PREFIX}ENGINE_OPTIONS", LOOKAHEAD}
+    known = {PREFIX + name for name in _NAMES}
     for name in app.config:
         if name.startswith(PREFIX) and name not in known:
             raise ConfigurationError(name, f"one of {', '.join(sorted(known))}", name)
@@ -75,7 +142,45 @@ def read_settings(app: Flask) -> Settings:
         name = "SQLALCHEMY_DATABASE_URI"
         value = app.config.get(name)
     lookahead = checked_mode(LOOKAHEAD, _setting(app, "LOOKAHEAD") or ON)
-    return Settings(_database(name, value), name, _engine_options(app), lookahead)
+    mode = _setting(app, "MODE")
+    if mode is not None and not callable(mode):
+        mode = modes.checked_mode(modes.SETTING, mode)
+    redis = _setting(app, "REDIS_URL") or None
+    return Settings(
+        database=_database(name, value),
+        database_setting=name,
+        engine_options=_engine_options(app),
+        lookahead=lookahead,
+        mode=mode,
+        mode_header=_setting(app, "MODE_HEADER") or None,
+        tiers=_switch(app, "TIERS", default=redis is not None),
+        redis=redis,
+        check_seconds=_seconds(app, "CHECK_SECONDS", 1.0),
+        bridge_seconds=_seconds(app, "BRIDGE_SECONDS", 0.0),
+        warm_file=_setting(app, "WARM_FILE") or None,
+    )
+
+
+def _switch(app: Flask, name: str, *, default: bool) -> bool:
+    value = _setting(app, name)
+    if value is None or value == "":
+        return default
+    if value in {"on", "off", True, False}:
+        return value in {"on", True}
+    raise ConfigurationError(PREFIX + name, "on or off", value)
+
+
+def _seconds(app: Flask, name: str, default: float) -> float:
+    value = _setting(app, name)
+    if value is None or value == "":
+        return default
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if isinstance(value, bool) or not 0 <= seconds < math.inf:
+        raise ConfigurationError(PREFIX + name, "a number of seconds from 0 on", value)
+    return seconds
 
 
 def _setting(app: Flask, name: str) -> Any:  # noqa: ANN401 - a setting holds what the application put there
