@@ -6,7 +6,7 @@ import logging
 import select
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -119,7 +119,7 @@ class _Line:
         pool = engine.pool.recreate()
         pooled = pool.connect()
         pooled.detach()
-        self._connection: Any = pooled.dbapi_connection
+        self._connection = cast("Any", pooled.dbapi_connection)
         self._pooled = pooled
         self._heard_at = time.monotonic()
         self._held_at = 0.0

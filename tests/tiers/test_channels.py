@@ -106,7 +106,12 @@ def test_a_process_that_does_not_answer_is_waited_for_a_limited_time(
     gate = threading.Event()
     channel = make()
     ready = threading.Event()
-    channel.listen(lambda: ready.is_set() and gate.wait(SECONDS) and None, lambda: None)
+
+    def hold() -> None:
+        if ready.is_set():
+            gate.wait(SECONDS)
+
+    channel.listen(hold, lambda: None)
     until(lambda: channel.is_listening)
     time.sleep(0.1)
     ready.set()
