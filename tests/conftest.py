@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from dataloaders import modes
 from tests import databases
 
 if TYPE_CHECKING:
@@ -87,6 +88,31 @@ def server_url(
         except databases.NotHereError as error:
             databases.not_tested(config, f"{name}: {error}")
         yield url
+
+
+def about_batching() -> frozenset[str]:
+    """The tests that are about batching itself, as about_batching.txt lists them."""
+    found, path = set(), ""
+    for line in (Path(__file__).parent / "about_batching.txt").read_text().splitlines():
+        if line.startswith("    "):
+            found.add(f"{path}::{line.strip()}")
+        elif not line.startswith("#"):
+            path = line
+    return frozenset(found)
+
+
+ABOUT_BATCHING = about_batching()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Has the tests that are about batching run with batching, whatever the run's mode is."""
+    if item.nodeid.partition("[")[0] not in ABOUT_BATCHING:
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(modes.SETTING, modes.ON)
+        patch.setattr(modes, "default_mode", lambda: modes.ON)
+        return (yield)
 
 
 def pytest_terminal_summary(

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from sqlalchemy import Integer, literal_column, select
 from sqlalchemy import Row as QueryRow
+from sqlalchemy.exc import DBAPIError
 
 from dataloaders.batch import MISSING, Batch, Failure
+from dataloaders.dispatch.steps import run, run_on_loop
 from dataloaders.errors import ConfigurationError, NoShardError
 from dataloaders.loader import NO_TYPES, DataLoader
 from dataloaders.lookahead.modes import ON
@@ -18,6 +20,7 @@ from dataloaders.lookahead.peers import MAX_PEERS
 from dataloaders.lookahead.reading import read_as_sequence
 
 from .definition import Definition, define
+from .fallback import in_parts
 from .kept import GroupForm, RecordForm
 from .plan import MAX_ROWS
 from .plans import plan_for
@@ -26,6 +29,7 @@ from .replicas import UNAVAILABLE
 from .sources import source_of
 
 if TYPE_CHECKING:
+    from dataloaders.dispatch.steps import Steps
     from dataloaders.form import Form
     from dataloaders.lookahead.sites import Site
 
@@ -163,12 +167,26 @@ class TableLoader(DataLoader[Any, R | None]):
         Returns:
             A record, or None, for each key, and for a prefix what is known of its keys.
         """
-        answers: list[Any] = self._asked.load(self, keys)
+        try:
+            answers: list[Any] = self._load(keys)
+        except DBAPIError as error:
+            answers = run(self._in_parts(keys, error))
         return answers
 
     async def _load_async(self, keys: list[Any]) -> list[Any]:
-        answers: list[Any] = await self._asked.load(self, keys)
+        try:
+            answers: list[Any] = await self._load(keys)
+        except DBAPIError as error:
+            answers = await run_on_loop(self._in_parts(keys, error))
         return answers
+
+    def _load(self, keys: Keys) -> Any:  # noqa: ANN401 - answers, or an awaitable of them
+        return self._asked.load(self, keys)
+
+    def _in_parts(self, keys: list[Any], error: DBAPIError) -> Steps[list[Any]]:
+        if self._source.is_transaction:
+            raise error  # the transaction is the session's, and perhaps over
+        return in_parts(self.name, self._load, keys, error)
 
     @property
     def _asked(self) -> Source:
