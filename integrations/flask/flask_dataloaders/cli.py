@@ -12,7 +12,16 @@ from sqlalchemy import Engine, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dataloaders.errors import DataLoaderError
-from dataloaders.symbols import SymbolMaster, generate_contract, import_contract, replace_contract
+from dataloaders.sql.triggers import unwatch_table, watch_table
+from dataloaders.symbols import (
+    BrokerSymbolLoader,
+    SymbolLoader,
+    SymbolMaster,
+    TokenLoader,
+    generate_contract,
+    import_contract,
+    replace_contract,
+)
 
 if TYPE_CHECKING:
     from dataloaders.symbols import Symbol
@@ -111,3 +120,39 @@ def count() -> None:
     for name, number in rows:
         click.echo(f"{name or '':15}{number:>9}")
     click.echo(f"{'total':15}{sum(number for _, number in rows):>9}")
+
+
+@symbols.command()
+def warm() -> None:
+    """Load the most used symbols into Redis, before anybody asks for them."""
+    master, _, _ = _contract()
+    tiers = master.tiers
+    if tiers is None or tiers.redis is None or tiers.usage is None:
+        raise click.ClickException(
+            "Warming needs a list of keys, and a Redis that has them when this command is over: "
+            "set DATALOADERS_WARM_FILE and DATALOADERS_REDIS_URL, as for the application"
+        )
+    from dataloaders.tiers.warming import warm as load  # noqa: PLC0415 - of an extra
+
+    found = 0
+    try:
+        for loader in (SymbolLoader, BrokerSymbolLoader, TokenLoader):
+            found += load(master, loader, tiers.usage.most_used(loader.__name__))
+    except (DataLoaderError, SQLAlchemyError) as error:
+        raise _failed(error) from error
+    refused = tiers.redis.counts.errors
+    if refused:
+        raise click.ClickException(f"Redis has refused {refused} commands; see the log")
+    click.echo(f"{found} symbols loaded")
+
+
+@symbols.command()
+@click.option("--stop", is_flag=True, help="Remove the triggers.")
+def watch(*, stop: bool) -> None:
+    """Have triggers tell of changes to the contract, whoever makes them."""
+    _, engine, table = _contract()
+    try:
+        (unwatch_table if stop else watch_table)(engine, table)
+    except (DataLoaderError, SQLAlchemyError) as error:
+        raise _failed(error) from error
+    click.echo(f"{table.name} is {'not ' if stop else ''}watched")
