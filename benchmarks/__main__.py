@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy
 
-from . import alternatives, batches, databases, loading, lookahead, requests, symbols, views
+from . import (
+    alternatives,
+    batches,
+    between_requests,
+    databases,
+    loading,
+    lookahead,
+    requests,
+    symbols,
+    views,
+)
 from .measure import ADDED, TIME
 
 if TYPE_CHECKING:
@@ -52,6 +62,7 @@ def main() -> None:
                 batches.results(arguments.rounds, found),
                 alternatives.results(arguments.rounds, found),
                 views.results(arguments.rounds, found),
+                between_requests.results(arguments.rounds, contract),
                 lookahead.results(arguments.rounds, contract),
                 requests.results(arguments.rounds),
             ):

@@ -56,8 +56,8 @@ class FullCopy:
             ends += timedelta(days=1)
         return self.loaded_at >= ends - timedelta(days=1)
 
-    def get_token(self, symbol: str, exchange: str) -> str | None:
-        """Returns the token of a symbol, or None."""
+    def get_symbol_info(self, symbol: str, exchange: str) -> Symbol | None:
+        """Returns the row of a symbol, or None."""
         if not self.is_valid():
             self.counters.misses += 1
             return None
@@ -66,4 +66,14 @@ class FullCopy:
             self.counters.misses += 1
             return None
         self.counters.hits += 1
-        return row.token
+        return row
+
+    def get_token(self, symbol: str, exchange: str) -> str | None:
+        """Returns the token of a symbol, or None."""
+        row = self.get_symbol_info(symbol, exchange)
+        return None if row is None else row.token
+
+    def get_br_symbol(self, symbol: str, exchange: str) -> str | None:
+        """Returns the broker's name of a symbol, or None."""
+        row = self.get_symbol_info(symbol, exchange)
+        return None if row is None else row.brsymbol

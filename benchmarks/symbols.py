@@ -41,13 +41,18 @@ def make_contract(path: Path) -> None:
     engine.dispose()
 
 
+def full_copy(path: Path) -> FullCopy:
+    """Returns a copy of a contract in a SQLite database."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        everything = connection.execute(ALL_ROWS).fetchall()
+    return FullCopy(Symbol(*row) for row in everything)
+
+
 def results(rounds: int, path: Path) -> Iterator[Result]:
     """Yields the comparisons, on the contract in a database."""
     engine = create_engine(f"sqlite:///{path}")
     master = SymbolMaster(engine)
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        everything = connection.execute(ALL_ROWS).fetchall()
-    yield _hit(rounds, master, FullCopy(Symbol(*row) for row in everything))
+    yield _hit(rounds, master, full_copy(path))
     yield _scope(rounds, master)
     master.close()
     engine.dispose()

@@ -45,10 +45,10 @@ def results(rounds: int, databases: list[Database]) -> Iterator[Result]:
         )
         batched, one_by_one = Flask("batched"), Flask("one_by_one")
         DataLoaders(batched, engine=database.engine)
-        _add_view(batched, dataloaders.symbols, payload)
+        add_view(batched, dataloaders.symbols, payload)
         naive = NaiveLookups(database.engine)
         one_by_one.teardown_appcontext(naive.close_session)
-        _add_view(one_by_one, naive, payload)
+        add_view(one_by_one, naive, payload)
         if batched.test_client().get("/").data != one_by_one.test_client().get("/").data:
             raise SystemExit(f"{database.name}: the two views gave different answers.")
         for kind, timed, title in (
@@ -68,7 +68,9 @@ def results(rounds: int, databases: list[Database]) -> Iterator[Result]:
             )
 
 
-def _add_view(app: Flask, lookups: Any, payload: str) -> None:  # noqa: ANN401 - a module, or an object
+def add_view(app: Flask, lookups: Any, payload: str) -> None:  # noqa: ANN401 - a module, or an object
+    """Adds the view to an application, on given lookups."""
+
     def view() -> list[dict[str, Any]]:
         positions: list[dict[str, Any]] = json.loads(payload)  # as a broker's answer would be
         for position in positions:

@@ -128,8 +128,9 @@ def test_public_names_are_there_and_sorted() -> None:
     import dataloaders
     import dataloaders.sql
     import dataloaders.symbols
+    import dataloaders.tiers
 
-    for module in (dataloaders, dataloaders.sql, dataloaders.symbols):
+    for module in (dataloaders, dataloaders.sql, dataloaders.symbols, dataloaders.tiers):
         assert sorted(module.__all__) == sorted(set(module.__all__))
         for name in module.__all__:
             assert getattr(module, name) is not None
