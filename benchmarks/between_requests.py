@@ -76,7 +76,8 @@ def _caches(rounds: int, pairs: list[Any]) -> Iterator[Result]:
 
         return timed
 
-    for ours in (LRUCache(2 * KEYS), TTLCache(2 * KEYS, 3_600.0)):
+    caches: list[Any] = [LRUCache(2 * KEYS), TTLCache(2 * KEYS, 3_600.0)]
+    for ours in caches:
         yield compare(
             f"a hit in `cachebox.{type(ours).__name__}`",
             asking(ours),
