@@ -510,6 +510,7 @@ def flask_app() -> Flask:
 
 def test_a_module_level_loader_serves_flasks_async_views() -> None:
     app = flask_app()
+    flask_loader._set_mode("on")  # it was made in the run's mode, when this module was imported
     flask_loader.clear_all()
     flask_batches.clear()
     for _ in range(2):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -89,6 +91,10 @@ class TiersModel(RuleBasedStateMachine):
             return
         request = self.note(self.requests[index])
         loader = request.scope.loader(self.loader_class)
+        if self.world.is_broken:
+            with suppress(OSError):
+                loader.get_many(wanted)  # whatever of it is known already is no matter here
+            return
         if way == "get":
             answers = [loader.get(key) for key in wanted]
         elif way == "get_many":
@@ -126,6 +132,10 @@ class TiersModel(RuleBasedStateMachine):
             request = self.note(self.requests[index])
             loader = request.scope.loader(self.loader_class)
             loader.clear(key)
+            if self.world.is_broken:
+                with pytest.raises(OSError, match="broken"):
+                    loader.get(key)
+                return
             answer = loader.get(key)
             # What was cleared is asked of the source, whatever any tier has.
             assert answer is None or answer[1] == self.world.generation
@@ -174,6 +184,10 @@ class TiersModel(RuleBasedStateMachine):
     def versions_fail(self, is_silent: bool) -> None:  # noqa: FBT001 - Hypothesis passes it by name
         self.world.is_silent = is_silent
         self.silent_at = self.world.now
+
+    @rule(is_broken=st.booleans())
+    def source_fails(self, is_broken: bool) -> None:  # noqa: FBT001 - as above
+        self.world.is_broken = is_broken
 
     @invariant()
     def shelves_hold_no_more_than_they_may(self) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from dataloaders.errors import ConfigurationError
 from dataloaders.tiers import usage as usage_module
 from dataloaders.tiers.tiers import Tiers
 from dataloaders.tiers.usage import DAY, Usage
-from tests.threads import until
+from tests.threads import SECONDS, until
 from tests.tiers.world import World, loader_class_of, registry_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,47 @@ def test_another_process_loads_them_in_the_background(tmp_path: Path) -> None:
     with registry.scope() as scope:
         assert scope.loader(loader_class).get_many([7, 8]) == [(7, 0), (8, 0)]
     assert world.asked == []
+
+
+def test_no_request_waits_for_the_warming(tmp_path: Path) -> None:
+    path = tmp_path / "used.json"
+    keys = [[key, 1] for key in range(100, 200)]
+    path.write_text(json.dumps({"since": time.time(), "loaders": {"NumberLoader": keys}}))
+    world = World()
+    gate = threading.Event()
+    right = world.fetch
+
+    def fetch(keys: list[int]) -> list[Any]:
+        if 100 in keys:
+            assert gate.wait(SECONDS)
+        return right(keys)
+
+    world.fetch = fetch  # type: ignore[method-assign]  # the test's own
+    registry = registry_of(world, warm_file=path)
+    loader_class = loader_class_of(world)
+    with registry.scope() as scope:
+        assert [scope.loader(loader_class).get(key) for key in (1, 2)] == [(1, 0), (2, 0)]
+        assert not gate.is_set()
+        gate.set()
+        assert scope.loader(loader_class).get(150) == (150, 0)
+
+
+def test_warming_that_fails_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "used.json"
+    path.write_text(json.dumps({"since": time.time(), "loaders": {"NumberLoader": [[100, 1]]}}))
+    world = World()
+    right = world.fetch
+
+    def fetch(keys: list[int]) -> list[Any]:
+        if 100 in keys:
+            raise OSError("the source is not there")
+        return right(keys)
+
+    world.fetch = fetch  # type: ignore[method-assign]  # the test's own
+    registry = registry_of(world, warm_file=path)
+    with registry.scope() as scope:
+        assert scope.loader(loader_class_of(world)).get(1) == (1, 0)
+    until(lambda: "is not warmed" in caplog.text)
 
 
 def test_what_was_counted_long_ago_counts_half(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ class World:
         self.history: dict[int, set[int]] = {0: set()}  # generation: what it does not have
         self.now = 1_000.0
         self.is_silent = False
+        self.is_broken = False
         self.asked: list[list[int]] = []
         self.while_asked: Callable[[], None] | None = None
 
@@ -33,6 +34,8 @@ class World:
     # -- the source
 
     def fetch(self, keys: list[int]) -> list[Any]:
+        if self.is_broken:
+            raise OSError("the source is broken")
         self.asked.append(list(keys))
         answers = [None if key in self.absent else (key, self.generation) for key in keys]
         if self.while_asked is not None:
