@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
 
 class Form:
@@ -13,7 +13,11 @@ class Form:
 
     Attributes:
         wire_type: The type of what `to_wire` returns, for those who have to check data.
+        record: If set, makes an answer of what is kept where that is not None: called with its
+            parts it does what `from_kept` does, and is one call less.
     """
+
+    record: Callable[..., Any] | None = None
 
     def __init__(self, wire_type: Any) -> None:  # noqa: ANN401 - a type, or what stands for one
         self.wire_type = wire_type

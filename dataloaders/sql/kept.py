@@ -67,14 +67,15 @@ class RecordForm(Form):
 
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
-        self._record: Callable[..., Any] = definition.record
+        self._make: Callable[..., Any] = definition.record
+        self.record: Callable[..., Any] | None = self._make
         self._length = len(definition.key)
         self._rest = (None,) * (self._length - 1)
 
     @cached_property
     def _values_of(self) -> Callable[[Any], Values]:
         names = [str(column.key) for column in self._definition.columns]
-        own = getattr(self._record, "__slots__", None)
+        own = getattr(self._make, "__slots__", None)
         names = list(own) if own and len(own) == len(names) else names
         if len(names) == 1:
             name = names[0]
@@ -117,7 +118,7 @@ class RecordForm(Form):
 
     def from_kept(self, kept: Values | None) -> Any:  # noqa: ANN401 - a record
         """Returns a record of values."""
-        return None if kept is None else self._record(*kept)
+        return None if kept is None else self._make(*kept)
 
     def to_wire(self, key: Any, answer: Any) -> Any:  # noqa: ANN401, ARG002 - a cast key and its answer; rows
         """Returns the rows of a key; MISSING where there are too many to tell."""
@@ -133,8 +134,8 @@ class RecordForm(Form):
         """Returns the answer of rows."""
         rest = self._length - 1
         if len(key) < self._length:
-            return PrefixAnswer([(row[:rest], self._record(*row[rest:])) for row in wire or ()])
-        return self._record(*wire[0][rest:]) if wire else None
+            return PrefixAnswer([(row[:rest], self._make(*row[rest:])) for row in wire or ()])
+        return self._make(*wire[0][rest:]) if wire else None
 
     def whole(self, key: Any, answer: Any) -> Iterable[tuple[Hashable, Any]]:  # noqa: ANN401 - as above
         """Returns the record of each single key of which an answer says something."""
@@ -156,13 +157,17 @@ class RecordForm(Form):
 class GroupForm(RecordForm):
     """Keeps the records of a key."""
 
+    def __init__(self, definition: Definition) -> None:
+        super().__init__(definition)
+        self.record = None
+
     def to_kept(self, answer: Any) -> Values | None:  # noqa: ANN401 - a list of records
         """Returns the values of each record."""
         return tuple([self.values_of(record) for record in answer])
 
     def from_kept(self, kept: Values | None) -> Any:  # noqa: ANN401 - as above
         """Returns records of values."""
-        return [self._record(*values) for values in kept or ()]
+        return [self._make(*values) for values in kept or ()]
 
     def to_wire(self, key: Any, answer: Any) -> list[Values] | None:  # noqa: ANN401, ARG002 - a cast key, and its records
         """Returns the rows of a key."""
@@ -170,7 +175,7 @@ class GroupForm(RecordForm):
 
     def from_wire(self, key: Any, wire: list[Values] | None) -> Any:  # noqa: ANN401, ARG002 - as above
         """Returns the records of rows."""
-        return [self._record(*row[len(self._rest) :]) for row in wire or ()]
+        return [self._make(*row[len(self._rest) :]) for row in wire or ()]
 
     def whole(self, key: Any, answer: Any) -> Iterable[tuple[Hashable, Any]]:  # noqa: ANN401 - as above
         """Returns the answer."""

@@ -49,7 +49,7 @@ class View:
         self._values: dict[Hashable, Any] = loader.values
         self._scope = scope
         self._form = loader.form
-        self._from_kept = self._form.from_kept
+        self._record = self._form.record
         self._table = tiers.watch(loader.versioned_table)
         self._moment: Snapshot | None = None
         self._shelf: Shelf | None = None
@@ -69,7 +69,13 @@ class View:
         entry = self._entry(cache_key)
         if entry is None or entry[0] < self._now:
             return MISSING
-        answer = self._values[cache_key] = self._from_kept(entry[1])
+        kept = entry[1]
+        record = self._record
+        if record is None:
+            answer = self._form.from_kept(kept)
+        else:
+            answer = None if kept is None else record(*kept)
+        self._values[cache_key] = answer
         if self._bypasses and self.bypassed(cache_key):  # looked at last: it may be just now
             self._values.pop(cache_key, None)
             return MISSING
