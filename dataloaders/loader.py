@@ -24,8 +24,8 @@ from contextvars import copy_context
 from copy import copy
 from functools import partial
 from itertools import islice
-from threading import get_ident
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, cast
+from threading import Lock, get_ident
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, ParamSpec, Self, TypeVar, cast
 from weakref import ref
 
 import aiodataloader
@@ -197,11 +197,14 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self.is_async = _is_async(function)
         get_cache_key = get_cache_key or getattr(self, "get_cache_key", None)
         self._get_cache_key: Callable[[Any], Hashable] = get_cache_key or typed_key
-        self._has_plain_keys = get_cache_key is None
-        self._cache_map = cache_map
-        self._tiers = self._checked(tiers)
-        self._lookahead = checked_mode(f"{self.name}.lookahead", self.lookahead)
-        self._wanted = (self.batch, self.cache)
+        self._given = _Given(
+            batch=self.batch,
+            cache=self.cache,
+            cache_map=cache_map,
+            has_plain_keys=get_cache_key is None,
+            lookahead=checked_mode(f"{self.name}.lookahead", self.lookahead),
+            tiers=self._checked(tiers),
+        )
         self._set_mode(modes.default_mode())
 
     def _checked(self, tiers: Tiers | None) -> Tiers | None:
@@ -213,12 +216,14 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     def _set_mode(self, mode: str) -> None:
         """Has it batch, or not, or not and be compared with one that does; it knows nothing yet."""
         self.mode = mode
-        self.batch, self.cache = self._wanted if mode == modes.ON else (False, False)
+        given = self._given
+        self.batch = given.batch and mode == modes.ON
+        self.cache = given.cache and mode == modes.ON
         self._full_at = (self.max_batch_size or -1) if self.batch else 1
-        has_own_keys = self._has_plain_keys and self.cache
+        has_own_keys = given.has_plain_keys and self.cache
         self._own_cache_keys = self.own_key_types if has_own_keys else NO_TYPES
         self._store = LoaderCache(
-            self._cache_map, enabled=self.cache, keep_errors=self.cache_errors
+            given.cache_map, enabled=self.cache, keep_errors=self.cache_errors
         )
         self._values = self._store.values
         self._announced: dict[Hashable, Any] = {}
@@ -226,18 +231,14 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self.missed_at: set[Site] = set()
         self._memory: Memory | None = None
         self._scope: Callable[[], LoaderScope | None] = _no_scope
-        # Without a cache there is nowhere to keep what nobody has asked for yet, and a cache_map
-        # may forget: what waits beside it would not.
-        self._can_wait = self.cache and self.batch and self._cache_map is None
-        self._mode = self._lookahead
+        self._mode = given.lookahead
         self.allow_lookahead(default_mode())
         self._tick: Tick | None = None
         self._ticks: dict[asyncio.AbstractEventLoop, Tick] = {}
-        self.__dict__.pop("turns", None)
-        self.is_warming = False  # whether it asks for what others may need, and not for a caller
+        self._made_turns: Turns | None = None
         self.view: View | None = None
-        if self._tiers is not None and self._can_wait:
-            self.view = self._tiers.view(self, None)
+        if given.tiers is not None and self._can_wait:
+            self.view = given.tiers.view(self, None)
         self._shadow: Shadow | None = None
         if mode == modes.SHADOW:
             single, batched = copy(self), copy(self)
@@ -518,7 +519,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         # They refer back to the loader; without them it is freed at once, not by the collector.
         self._tick = None
         self._ticks.clear()
-        self.__dict__.pop("turns", None)
+        self._made_turns = None
 
     def size(self) -> int:
         """Returns how many keys it knows."""
@@ -676,6 +677,12 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """
         if self._store.closed:
             raise ScopeClosedError(self.name)
+
+    @property
+    def _can_wait(self) -> bool:
+        # Without a cache there is nowhere to keep what nobody has asked for yet, and a cache_map
+        # may forget: what waits beside it would not.
+        return self.cache and self.batch and self._given.cache_map is None
 
     def allow_lookahead(self, mode: str) -> None:
         """Allows look-ahead up to a mode; the loader's own and the process's may allow less.
@@ -932,10 +939,13 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     @property
     def _turns(self) -> Turns:
-        # Made at first use: with gevent or eventlet, after they have patched locks. setdefault
-        # is atomic, so all threads take turns at the same one.
-        turns: Turns | None = self.__dict__.get("turns")
-        return turns or self.__dict__.setdefault("turns", Turns(self, self._store))
+        # Made at first use: with gevent or eventlet, after they have patched locks. Not found in
+        # __dict__, which would have Python look all attributes up in a slower way from then on.
+        turns = self._made_turns
+        if turns is None:
+            with _making_turns:  # all threads take turns at the same one
+                turns = self._made_turns = self._made_turns or Turns(self, self._store)
+        return turns
 
     def _current_tick(self) -> Tick:
         try:
@@ -1002,6 +1012,24 @@ def _like(key: Any, parts: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a key is w
         return parts[0]
     whole = [own if part is MISSING else part for part, own in zip(parts, key, strict=True)]
     return tuple(whole) if type(key) is tuple else type(key)(*whole)
+
+
+# Nothing under it can switch to another green thread.
+_making_turns = Lock()
+
+
+class _Given(NamedTuple):
+    """What a loader was made with, of which its mode may leave some unused.
+
+    One attribute in the place of six: an instance with more than 30 is slower throughout.
+    """
+
+    batch: bool
+    cache: bool
+    cache_map: MutableMapping[Any, Any] | None
+    has_plain_keys: bool
+    lookahead: str
+    tiers: Tiers | None
 
 
 def _no_scope() -> None:

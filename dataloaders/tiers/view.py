@@ -35,6 +35,7 @@ class View:
 
     Attributes:
         name: The loader's.
+        is_warming: Whether it asks for what others may need, and not for a caller.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class View:
         self._entry: Callable[[Hashable], tuple[float, Any] | None] = self._first_entry
         self._now = 0.0
         self._hits = 0
+        self.is_warming = False
         self._bypasses = False
         self._bypassed: set[Hashable] | None = set()  # None for all
 
@@ -124,7 +126,7 @@ class View:
         """Has what outlives the request know how it was used."""
         if self._shelf is not None:
             self._shelf.counts.hits += self._hits
-        if not self._loader.is_warming:
+        if not self.is_warming:
             self._tiers.note_used(self.name, self._values)
 
     def _shelves(self) -> set[Shelf]:

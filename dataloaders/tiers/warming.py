@@ -66,7 +66,9 @@ def warm(
         part = keys[start : start + PART]
         with registry.scope() as scope:
             loader = scope.loader(loader_class).batched
-            loader.is_warming = True
+            if loader.view is None:
+                return found
+            loader.view.is_warming = True
             proper = loader.proper_keys(part)
             values = (
                 on_a_loop_of_its_own(loader.load_many, proper)
