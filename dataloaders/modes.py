@@ -55,5 +55,11 @@ def mode_of(chosen: str | Callable[[], str | None] | None) -> str:
         mode = chosen() if callable(chosen) else chosen
         return default_mode() if mode is None else checked_mode("The request's mode", mode)
     except Exception:
-        logger.exception("The mode of a request cannot be told; it is that of the process.")
+        # Once: the request after this one will fail in the same way.
+        level = logging.DEBUG if _told else logging.ERROR
+        _told[:] = [True]
+        logger.log(level, "A request's mode cannot be told; it is the process's.", exc_info=True)
         return default_mode()
+
+
+_told: list[bool] = []

@@ -182,6 +182,18 @@ def test_a_function_says_the_mode_of_each_request(path: Path) -> None:
     assert len(application.statements) == 20
 
 
+def test_outside_of_requests_such_a_function_is_not_asked(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    application = Application(path, MODE=lambda: request.headers["mode"])
+    assert application.master.get_token(*PAIRS[0]) == tokens_of(path)[0]
+    with application.app.app_context():
+        assert get_token(*PAIRS[0]) == tokens_of(path)[0]
+    assert caplog.text == ""
+    application.get(mode="off")
+    assert len(application.statements) == 20
+
+
 def test_a_header_says_it_where_that_is_allowed(path: Path) -> None:
     application = Application(path, MODE="off", MODE_HEADER="X-Batching")
     counts = []

@@ -160,18 +160,20 @@ class _Application:
             registry = SymbolMaster(engine, self._table, tiers)
         registry.lookahead = settings.lookahead
         registry.partition = self._partition
-        registry.mode = settings.mode
-        if settings.mode_header is not None:
-            registry.mode = partial(_mode_of_request, settings.mode_header, settings.mode)
+        registry.mode = partial(_mode_of_request, settings.mode_header, settings.mode)
         return registry
 
 
-def _mode_of_request(header: str, otherwise: str | Callable[[], str | None] | None) -> str | None:
+def _mode_of_request(
+    header: str | None, otherwise: str | Callable[[], str | None] | None
+) -> str | None:
     """Returns the mode that a request says it wants, or else the application's."""
-    said = request.headers.get(header) if has_request_context() else None
-    if said in MODES:
-        return said
-    return otherwise() if callable(otherwise) else otherwise
+    if has_request_context():
+        said = None if header is None else request.headers.get(header)
+        if said in MODES:
+            return said
+        return otherwise() if callable(otherwise) else otherwise
+    return None if callable(otherwise) else otherwise
 
 
 def _application(extensions: dict[str, Any]) -> _Application:
