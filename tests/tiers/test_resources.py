@@ -93,21 +93,18 @@ ends = threading.Event()
 busy = threading.Thread(target=lambda: [tokens() for _ in iter(ends.is_set, True)], daemon=True)
 busy.start()
 reading, writing = os.pipe()
-children = []
-for _ in range(8):  # while another thread may hold any lock
+for number in range(8):  # while another thread may hold any lock
+    if number == 4:
+        replace_contract(engine, generate_contract(8_000, seed=5))
+    expected = tokens()
     pid = os.fork()
     if not pid:
-        same = tokens() == before
-        if not children:
-            replace_contract(engine, generate_contract(8_000, seed=5))
-        os.write(writing, b"y" if same and all(tokens()) else b"n")
+        os.write(writing, b"y" if tokens() == expected and tokens() == expected else b"n")
         os._exit(0)
     os.waitpid(pid, 0)
-    children.append(pid)
-    before = tokens()
 ends.set()
 busy.join()
-print(json.dumps([os.read(reading, 100).decode(), tokens() == before]))
+print(json.dumps([os.read(reading, 100).decode(), tokens() != before]))
 """
 
 
