@@ -6,7 +6,9 @@ import os
 import threading
 import uuid
 from typing import TYPE_CHECKING
-from weakref import WeakSet, finalize
+from weakref import WeakSet, finalize, ref
+
+from sqlalchemy import event
 
 from .sources import never_free
 
@@ -44,6 +46,15 @@ class DataVersion:
         self._seen: int | None = None
         self._rows: Rows = {}
         self._added: dict[str, str] = {}
+        self._process = os.getpid()
+        itself = ref(self)
+
+        @event.listens_for(engine, "engine_disposed")
+        def close(_engine: Engine) -> None:
+            that = itself()
+            if that is not None:
+                that.close_connection()
+
         _all.add(self)
 
     def read(self, names: frozenset[str], read_rows: Callable[[], Rows]) -> dict[str, str]:
@@ -68,9 +79,19 @@ class DataVersion:
                 self._rows, self._seen = rows, seen
             return {name: self._rows[name][0] + self._added.get(name, "") for name in self._rows}
 
+    def close_connection(self) -> None:
+        """Closes its connection where the engine is disposed of; the file may be another then."""
+        if self._process != os.getpid():
+            return  # it is a parent's; see `forget_connection`
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = self._seen = None
+
     def forget_connection(self) -> None:
         """Leaves the connection of a process that this one was forked from to that one."""
         self._lock = threading.Lock()
+        self._process = os.getpid()
         if self._connection is not None:
             never_free(self._connection)
             self._connection = self._seen = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import select
+import selectors
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -36,17 +36,24 @@ HOLDERS: Final = (
 POLL_SECONDS: Final = 0.003
 """Seconds between two looks at who still has it."""
 
-ALIVE_SECONDS: Final = 2.0
-"""Seconds without a message after which the server is asked whether it is still there."""
+AGAIN_SECONDS: Final = 0.25
+"""Seconds after which those who still have it are told again: they may have taken it anew because
+another writer had ended, or have begun to listen only now."""
 
-HELD_SECONDS: Final = 5.0
-"""Seconds after which a process that is held, and is not told more, goes on as before."""
+ALIVE_SECONDS: Final = 2.0
+"""Seconds without a message after which the server is asked whether it is still there; one that
+does not say so within as many more is taken for dead."""
+
+HELD_SECONDS: Final = 3.0
+"""Seconds after which a process that is held, and is not told more, takes the lock again. It goes
+on looking at each request for longer: a writer that has not to wait for it finds it held."""
 
 
 class PostgreSQLChannel:
     """Tells all processes that listen; see `Channel`.
 
-    A process that listens has a connection of its own, which is not of the pool.
+    A process that listens has a connection of its own, which is not of the pool. If the server is
+    no longer reached, it notices within five seconds, and so does the server of a lost process.
 
     Args:
         engine: The database, with psycopg (3) as its driver.
@@ -78,12 +85,15 @@ class PostgreSQLChannel:
 
     def hold(self) -> bool:
         """Holds all processes; see `Channel`."""
-        until = time.monotonic() + self._hold_seconds
+        now = tell_at = time.monotonic()
+        until = now + self._hold_seconds
         try:
             with connection_apart(self._engine) as connection:
                 connection = connection.execution_options(isolation_level="AUTOCOMMIT")  # noqa: PLW2901 - the same one
-                connection.exec_driver_sql(f"NOTIFY {CHANNEL}, 'hold'")
-                while time.monotonic() < until:
+                while (now := time.monotonic()) < until:
+                    if now >= tell_at:
+                        connection.exec_driver_sql(f"NOTIFY {CHANNEL}, 'hold'")
+                        tell_at = now + AGAIN_SECONDS
                     if not connection.exec_driver_sql(HOLDERS, LOCK).scalar():
                         return True
                     time.sleep(POLL_SECONDS)
@@ -109,25 +119,28 @@ class PostgreSQLChannel:
 
 
 class _Line:
-    """A connection that listens, and that holds the lock unless its process is held."""
+    """A connection that listens, and that holds the lock unless its process is held.
+
+    It is driven by libpq's own functions, since psycopg's wait for an answer without end, and keep
+    eventlet's other green threads waiting with them.
+    """
 
     def __init__(
         self, engine: Engine, on_hold: Callable[[], None], on_moved: Callable[[], None]
     ) -> None:
         self._on_hold = on_hold
         self._on_moved = on_moved
-        pool = engine.pool.recreate()
-        pooled = pool.connect()
+        pooled = engine.pool.recreate().connect()
         pooled.detach()
         self._connection = cast("Any", pooled.dbapi_connection)
-        self._pooled = pooled
+        self._libpq = self._connection.pgconn
         self._heard_at = time.monotonic()
         self._held_at = 0.0
         self._has_lock = False
         try:
             self._connection.rollback()
-            self._connection.autocommit = True
-            self._connection.execute(f"LISTEN {CHANNEL}")
+            self._run(_KEEP_ALIVE)
+            self._run(f"LISTEN {CHANNEL}")
             self._take_lock()
         except BaseException:
             self.close()
@@ -136,43 +149,69 @@ class _Line:
     def wait(self) -> None:
         """Waits for messages; see `listener.Line`."""
         if not self._act_on_messages():
-            # Not in psycopg's own code, which would keep eventlet's other green threads waiting.
-            select.select([self._connection.fileno()], [], [], ALIVE_SECONDS / 4)
+            self._receive(ALIVE_SECONDS / 4)
             self._act_on_messages()
         now = time.monotonic()
-        if not self._has_lock and now - self._held_at > HELD_SECONDS:
-            self._on_moved()
+        if now - self._held_at > HELD_SECONDS:
             self._take_lock()
         if now - self._heard_at > ALIVE_SECONDS:
-            self._connection.execute("SELECT 1")
-            self._heard_at = time.monotonic()
+            self._run("SELECT 1")
 
     def _act_on_messages(self) -> bool:
         """Acts on the messages that are there; returns whether there were any."""
-        # All at once: as long as psycopg yields them, it lets nothing else be done.
-        messages = list(self._connection.notifies(timeout=0))
-        for message in messages:
-            self._heard_at = time.monotonic()
-            if message.payload == "hold":
+        message = None
+        while (following := self._libpq.notifies()) is not None:
+            message = following
+            if message.extra == b"hold":
                 self._on_hold()
                 self._release_lock()
             else:
                 self._on_moved()
                 self._take_lock()
-        return bool(messages)
+        return message is not None
 
     def _take_lock(self) -> None:
         if not self._has_lock:
-            self._connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", LOCK)
+            self._run("SELECT pg_advisory_lock_shared({}, {})".format(*LOCK))
             self._has_lock = True
 
     def _release_lock(self) -> None:
-        if self._has_lock:
-            self._connection.execute("SELECT pg_advisory_unlock_shared(%s, %s)", LOCK)
-            self._has_lock = False
         self._held_at = time.monotonic()
+        if self._has_lock:
+            self._run("SELECT pg_advisory_unlock_shared({}, {})".format(*LOCK))
+            self._has_lock = False
+
+    def _run(self, statement: str) -> None:
+        """Runs a statement; raises if the server refuses, or does not answer in time."""
+        until = time.monotonic() + ALIVE_SECONDS
+        self._libpq.send_query(statement.encode())
+        while True:
+            while self._libpq.is_busy():
+                if not self._receive(until - time.monotonic()):
+                    raise OSError(f"PostgreSQL has not answered for {ALIVE_SECONDS} seconds")
+            result = self._libpq.get_result()
+            if result is None:
+                return
+            if result.error_message:
+                raise OSError(result.error_message.decode(errors="replace"))
+
+    def _receive(self, seconds: float) -> bool:
+        """Waits for something from the server; returns whether there was anything."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._libpq.socket, selectors.EVENT_READ)
+            if not selector.select(max(seconds, 0)):
+                return False
+        self._libpq.consume_input()
+        self._heard_at = time.monotonic()
+        return True
 
     def close(self) -> None:
         """Hangs up."""
         with suppress(Exception):
-            self._pooled.close()
+            self._connection.close()  # not by SQLAlchemy, which would ask the server first
+
+
+# The lock of a process whose machine is gone is to be gone soon as well.
+_KEEP_ALIVE = (
+    "SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3"
+)

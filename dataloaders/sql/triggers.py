@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Table, update
+from sqlalchemy import Table, literal, update
 
 from dataloaders.errors import ConfigurationError
 
-from .version_rows import begin_version, name_of, versions
+from .version_rows import begin_version, bump, name_of, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 _EVENTS = ("INSERT", "UPDATE", "DELETE")
 
+_MAX_BYTES = 32
+"""Of a table's name in those of its triggers, which PostgreSQL would cut after 63."""
+
 
 def watch_table(engine: Engine, table: Table) -> None:
-    """Has a table's version move in each transaction that changes the table.
+    """Has a table's version move in each transaction that changes the table, whoever it is.
 
     PostgreSQL does so once for a statement, and tells listeners. SQLite, MariaDB and MySQL do so
-    for each row, and MariaDB and MySQL not for TRUNCATE.
+    for each row, and MariaDB and MySQL not for TRUNCATE, nor for what a foreign key does by itself.
+    PostgreSQL does not for what is written to a partition by the partition's name. Transactions
+    that write to the table wait for each other until they are committed.
+
+    A table that is dropped loses its triggers: have the new one watched as well.
 
     Args:
         engine: The database; who connects to it has to have the right to make triggers.
@@ -32,13 +40,17 @@ def watch_table(engine: Engine, table: Table) -> None:
         ConfigurationError: There are no triggers for such a database.
         sqlalchemy.exc.SQLAlchemyError: The database refused.
     """
-    statements = _statements_for(engine)
-    begin_version(engine, name_of(table))
+    statements = _statements_for(engine, table)
+    name = name_of(table)
+    begin_version(engine, name)
     with engine.begin() as connection:
-        for statement in statements(_Names(engine, table), name_of(table)):
+        for statement in statements(_Names(connection, table)):
             connection.exec_driver_sql(statement)
-        of_it = versions.c.name == name_of(table)
+        of_it = versions.c.name == name
         connection.execute(update(versions).where(of_it).values(watched=True))
+        # Of what was written before they were there, nobody was told; on MySQL that is also what
+        # was written while the old ones were replaced.
+        bump(connection, name)
 
 
 def unwatch_table(engine: Engine, table: Table) -> None:
@@ -48,26 +60,34 @@ def unwatch_table(engine: Engine, table: Table) -> None:
         ConfigurationError: There are none for such a database.
         sqlalchemy.exc.SQLAlchemyError: The database refused.
     """
-    _statements_for(engine)
-    names = _Names(engine, table)
+    _statements_for(engine, table)
+    name = name_of(table)
+    begin_version(engine, name)
     with engine.begin() as connection:
-        of_it = versions.c.name == name_of(table)
+        of_it = versions.c.name == name
         connection.execute(update(versions).where(of_it).values(watched=False))
-        for statement in names.drops():
+        for statement in _Names(connection, table).drops():
             connection.exec_driver_sql(statement)
 
 
 class _Names:
     """What things are called in statements, quoted."""
 
-    def __init__(self, engine: Engine, table: Table) -> None:
-        preparer = engine.dialect.identifier_preparer
-        self.table = preparer.format_table(table)
-        self.versions = preparer.format_table(versions)
+    def __init__(self, connection: Connection, table: Table) -> None:
+        dialect = connection.dialect
+        preparer = dialect.identifier_preparer
+        self._is_postgresql = dialect.name == "postgresql"
         self._quote: Callable[[Any], str] = preparer.quote
-        self._base = f"dataloaders_{table.name}"[:50]
+        self._base = f"dataloaders_{_shortened(table.name)}"
         self._schema = f"{preparer.quote_schema(table.schema)}." if table.schema else ""
-        self._is_postgresql = engine.dialect.name == "postgresql"
+        self.table = preparer.format_table(table)
+        # Whoever writes may find other tables by the name alone, or none.
+        schema = _schema_of_versions(connection)
+        self.versions = preparer.format_table(versions)
+        if schema is not None:
+            self.versions = f"{preparer.quote_schema(schema)}.{self.versions}"
+        value = literal(name_of(table))
+        self.of_it = f"name = {value.compile(dialect=dialect, compile_kwargs=_LITERALLY)}"
 
     def trigger(self, event: str) -> str:
         """Returns the name of a trigger."""
@@ -90,12 +110,36 @@ class _Names:
                 yield f"DROP TRIGGER IF EXISTS {self.trigger(event)}"
 
 
-def _postgresql(names: _Names, name: str) -> Iterator[str]:
+_LITERALLY = {"literal_binds": True}
+
+_SCHEMAS = {
+    "postgresql": "SELECT nspname FROM pg_class JOIN pg_namespace s ON s.oid = relnamespace "  # noqa: S608 - of constants
+    f"WHERE pg_class.oid = to_regclass('{versions.name}')",
+    "mysql": "SELECT DATABASE()",
+    "mariadb": "SELECT DATABASE()",
+}
+
+
+def _schema_of_versions(connection: Connection) -> str | None:
+    query = _SCHEMAS.get(connection.dialect.name)
+    return None if query is None else connection.exec_driver_sql(query).scalar()
+
+
+def _shortened(name: str) -> str:
+    whole = name.encode()
+    if len(whole) <= _MAX_BYTES:
+        return name
+    return f"{whole[: _MAX_BYTES - 9].decode(errors='ignore')}_{sha256(whole).hexdigest()[:8]}"
+
+
+def _postgresql(names: _Names) -> Iterator[str]:
     yield from names.drops()
+    # With the rights of its owner: who writes to the table need have none to the versions.
     yield (
-        f"CREATE FUNCTION {names.function}() RETURNS trigger LANGUAGE plpgsql AS $moved$ BEGIN "  # noqa: S608 - quoted
+        f"CREATE FUNCTION {names.function}() RETURNS trigger LANGUAGE plpgsql "  # noqa: S608 - quoted
+        "SECURITY DEFINER SET search_path = pg_catalog AS $moved$ BEGIN "
         f"UPDATE {names.versions} SET version = md5(random()::text || clock_timestamp()::text) "
-        f"WHERE name = {_text(name)}; "
+        f"WHERE {names.of_it}; "
         "PERFORM pg_notify('dataloaders', 'moved'); RETURN NULL; END $moved$"
     )
     for event in (*_EVENTS, "TRUNCATE"):
@@ -105,31 +149,26 @@ def _postgresql(names: _Names, name: str) -> Iterator[str]:
         )
 
 
-def _sqlite(names: _Names, name: str) -> Iterator[str]:
+def _sqlite(names: _Names) -> Iterator[str]:
     yield from names.drops()
     for event in _EVENTS:
         yield (
             f"CREATE TRIGGER {names.trigger(event)} AFTER {event} ON {names.table} BEGIN "  # noqa: S608 - quoted
             f"UPDATE {names.versions} SET version = lower(hex(randomblob(16))) "
-            f"WHERE name = {_text(name)}; END"
+            f"WHERE {names.of_it}; END"
         )
 
 
-def _mysql(names: _Names, name: str) -> Iterator[str]:
+def _mysql(names: _Names) -> Iterator[str]:
     yield from names.drops()
     for event in _EVENTS:
         yield (
             f"CREATE TRIGGER {names.trigger(event)} AFTER {event} ON {names.table} FOR EACH ROW "  # noqa: S608 - quoted
-            f"UPDATE {names.versions} SET version = UUID() WHERE name = {_text(name)}"
+            f"UPDATE {names.versions} SET version = UUID() WHERE {names.of_it}"
         )
 
 
-def _text(value: str) -> str:
-    # Drivers take a percent sign for a parameter's only if there are parameters.
-    return "'" + value.replace("'", "''") + "'"
-
-
-_STATEMENTS: dict[str, Callable[[_Names, str], Iterator[str]]] = {
+_STATEMENTS: dict[str, Callable[[_Names], Iterator[str]]] = {
     "postgresql": _postgresql,
     "sqlite": _sqlite,
     "mysql": _mysql,
@@ -137,9 +176,12 @@ _STATEMENTS: dict[str, Callable[[_Names, str], Iterator[str]]] = {
 }
 
 
-def _statements_for(engine: Engine) -> Callable[[_Names, str], Iterator[str]]:
+def _statements_for(engine: Engine, table: Table) -> Callable[[_Names], Iterator[str]]:
     statements = _STATEMENTS.get(engine.dialect.name)
     if statements is None:
         expected = f"one of {', '.join(_STATEMENTS)}, for tables to be watched by triggers"
         raise ConfigurationError("The database", expected, engine.dialect.name)
+    if engine.dialect.name == "sqlite" and table.schema not in {None, "main"}:
+        expected = "of the main database, since SQLite's triggers write to their own one only"
+        raise ConfigurationError("A watched table", expected, table.fullname)
     return statements

@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Boolean, Column, MetaData, String, Table, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Boolean, Column, MetaData, String, Table, insert, inspect, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import QueuePool
 
 from .connections import connection_apart
@@ -49,9 +49,15 @@ def begin_version(engine: Engine, name: str) -> None:
         sqlalchemy.exc.SQLAlchemyError: The database refused, or is not there.
     """
     with _connection(engine) as connection:
-        with connection.begin():
-            metadata.create_all(connection, checkfirst=True)
+        try:
+            with connection.begin():
+                metadata.create_all(connection, checkfirst=True)
+        except DBAPIError:
+            # Somebody else may have made it since it was looked for.
+            if not inspect(connection).has_table(versions.name):
+                raise
         row = {"name": name, "version": _new(), "watched": False}
+        connection.rollback()  # of looking
         # Somebody else may be doing the same.
         with suppress(IntegrityError), connection.begin():
             if connection.scalar(select(versions.c.name).where(versions.c.name == name)) is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select, text
 from sqlalchemy.exc import DBAPIError
 
 from dataloaders.dispatch.steps import Call, run, run_on_loop
@@ -17,7 +17,7 @@ from .version_rows import begin_version, name_of, take_part, versions
 from .writes import note_writes
 
 if TYPE_CHECKING:
-    from sqlalchemy import Dialect, Engine, FromClause
+    from sqlalchemy import ColumnElement, Dialect, Engine, FromClause
 
     from dataloaders.dispatch.steps import Steps
     from dataloaders.tiers.tiers import Tiers
@@ -89,7 +89,7 @@ class Versions:
         try:
             found = yield Call(self._ask, (_READ,))
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or error.statement is None:  # it is not there
                 raise
             found = {}  # perhaps nobody has made the table yet
         if not names <= found.keys():
@@ -135,8 +135,18 @@ def _without_flags(rows: Rows) -> dict[str, str]:
 
 @cache
 def _text_for(dialect: Dialect) -> str:
-    statement = select(versions.c.name, versions.c.version, versions.c.watched)
+    is_watched: ColumnElement[Any] = versions.c.watched
+    if dialect.name == "sqlite":
+        # A table that was dropped and made anew has none, and its versions are not to be trusted.
+        is_watched = and_(is_watched, text(_HAS_TRIGGERS))
+    statement = select(versions.c.name, versions.c.version, is_watched)
     return str(statement.compile(dialect=dialect))
+
+
+_HAS_TRIGGERS = (
+    "(SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND "  # noqa: S608 - of constants
+    f"tbl_name = {versions.name}.name AND instr(sql, '{versions.name}')) >= 3"
+)
 
 
 def keep_up_to_date(tiers: Tiers, bind: Bind) -> None:

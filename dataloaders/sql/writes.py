@@ -18,7 +18,8 @@ def note_writes(engine: Engine, table: FromClause) -> None:
     """Has a table's version move in each transaction in which SQLAlchemy changes the table.
 
     It sees whatever an ORM session flushes, its bulk methods, and inserts, updates and deletes of
-    Core; not what is sent as text, nor what other programs do (see `triggers`).
+    Core, by whatever model of the table; not what is sent as text, the second table of an UPDATE of
+    two (MariaDB, MySQL), nor what other programs do (see `triggers`).
 
     Args:
         engine: The engine that writes.
@@ -28,13 +29,14 @@ def note_writes(engine: Engine, table: FromClause) -> None:
     if noting is None:
         noting = _noting.setdefault(engine, _Noting())
         noting.listen(engine)
-    noting.names[table] = name_of(table)
+    noting.names.add(name_of(table))
 
 
 def has_other_listeners(engine: Engine) -> bool:
     """Whether somebody else listens to an engine, so that batches have to let them hear.
 
-    Batches only read; what listens here to writes need not hear of them.
+    Batches only read; what listens here to writes need not hear of them. Nor does what listens to
+    statements before they are compiled: those of batches are text.
     """
     if engine not in _noting:
         return True
@@ -42,10 +44,8 @@ def has_other_listeners(engine: Engine) -> bool:
     return bool(
         heard.before_cursor_execute
         or heard.after_cursor_execute
-        or heard.before_execute
         or heard.begin
         or heard.engine_connect
-        or len(heard.after_execute) > 1
         or len(heard.commit) > 1
         or len(heard.rollback) > 1
     )
@@ -55,9 +55,8 @@ class _Noting:
     """What one engine has written in transactions that are under way."""
 
     def __init__(self) -> None:
-        self.names: dict[Any, str] = {}
+        self.names: set[str] = set()
         self._written: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
-        self._has_versions = False
 
     def listen(self, engine: Engine) -> None:
         """Listens to the engine."""
@@ -66,22 +65,28 @@ class _Noting:
         event.listen(engine, "prepare_twophase", self._before_prepare)
         event.listen(engine, "rollback", self._after_rollback)
 
-    def _after_execute(self, connection: Connection, statement: Any, *_details: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
-        if not isinstance(statement, UpdateBase):
-            return
-        if statement.table is versions:
+    def _after_execute(self, connection: Connection, statement: Any, *details: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        # The result is a plain value where the statement is a sequence.
+        compiled = getattr(getattr(details[-1], "context", None), "compiled", None)
+        # PostgreSQL lets a query write, in its common table expressions.
+        parts = [each.element for each in getattr(compiled, "ctes", None) or ()]
+        written = {
+            _written_by(part) for part in (statement, *parts) if isinstance(part, UpdateBase)
+        }
+        if name_of(versions) in written:
             # Whoever moves a version here has seen to the rest as well.
             self._written.pop(connection, None)
             return
-        name = self.names.get(statement.table)
-        if name is not None:
-            self._written.setdefault(connection, set()).add(name)
+        written &= self.names
+        if written:
+            self._written.setdefault(connection, set()).update(written)
             if connection._is_autocommit_isolation():  # noqa: SLF001 - there is no public way to ask
                 self._before_commit(connection)
 
     def _before_commit(self, connection: Connection) -> None:
         names = self._written.pop(connection, None)
-        if not names or not self._are_there_versions(connection):
+        # As long as there are no versions, nobody has looked at them, and so nobody keeps anything.
+        if not names or not inspect(connection).has_table(versions.name):
             return
         for name in sorted(names):
             bump(connection, name)
@@ -94,10 +99,10 @@ class _Noting:
     def _after_rollback(self, connection: Connection) -> None:
         self._written.pop(connection, None)
 
-    def _are_there_versions(self, connection: Connection) -> bool:
-        # As long as there are none, nobody has looked at them, and so nobody keeps anything.
-        self._has_versions = self._has_versions or inspect(connection).has_table(versions.name)
-        return self._has_versions
+
+def _written_by(statement: UpdateBase) -> str:
+    table: Any = statement.table
+    return name_of(getattr(table, "element", table))  # an alias has one
 
 
 _noting: WeakKeyDictionary[Engine, _Noting] = WeakKeyDictionary()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
-from dataloaders.sql.version_rows import announced, begin_version, bump, name_of
+from dataloaders.sql.version_rows import announced, begin_version, bump, name_of, versions
 from dataloaders.symbols.kite import RejectedRow, read_contract
 from dataloaders.symbols.table import symtoken
 
@@ -74,8 +74,9 @@ def replace_contract(
 ) -> int:
     """Replaces all rows of the table in one transaction.
 
-    Other connections see the old contract or the new one, never none and never a part. The table is
-    made first if it is missing. So is `dataloaders_versions`, where the contract's version moves
+    Other connections see the old contract or the new one, never none and never a part; of two that
+    are put in at the same time, the table holds the later one in the end. The table is made first
+    if it is missing. So is `dataloaders_versions`, where the contract's version moves
     in the same transaction: what is kept of the old one between requests is not served any more.
 
     Args:
@@ -97,6 +98,8 @@ def replace_contract(
     name = name_of(table)
     begin_version(engine, name)
     with ExitStack() as after, _transaction(engine) as connection:
+        # One after the other: a DELETE that waits for another's does not see what that puts in.
+        connection.execute(select(versions).where(versions.c.name == name).with_for_update())
         table.create(connection, checkfirst=True)
         connection.execute(delete(table))
         while batch:

@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import (
     Column,
     Engine,
+    Executable,
     Integer,
     MetaData,
+    Sequence,
     String,
     Table,
     column,
     create_engine,
-    delete,
+    event,
     insert,
     select,
     table,
@@ -22,12 +24,17 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.schema import CreateSequence
 
-from dataloaders.sql.version_rows import begin_version, name_of
+from dataloaders.sql import TableLoader
+from dataloaders.sql.version_rows import begin_version, name_of, take_part
 from dataloaders.sql.writes import note_writes
+from dataloaders.symbols.contract import replace_contract
+from dataloaders.symbols.table import symtoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 METADATA = MetaData()
 stocks = Table(
@@ -73,7 +80,7 @@ def version_of(engine: Engine, name: str = "stocks") -> str | None:
         return found
 
 
-def run(engine: Engine, statement: Any) -> None:
+def run(engine: Engine, statement: Executable) -> None:
     with engine.begin() as connection:
         connection.execute(statement)
 
@@ -91,13 +98,13 @@ def by_bulk_mappings(engine: Engine) -> None:
 
 
 def by_a_bare_table(engine: Engine) -> None:
-    bare = table("stocks", column("id"), column("token"))
+    bare: Any = table("stocks", column("id"), column("token"))
     run(engine, update(bare).where(bare.c.id == 1).values(token="new"))
 
 
 def by_an_alias(engine: Engine) -> None:
     if engine.dialect.name == "postgresql":
-        alias = stocks.alias()
+        alias: Any = stocks.alias()
         run(engine, update(alias).where(alias.c.id == 1).values(token="new"))
     else:
         by_a_bare_table(engine)
@@ -121,7 +128,10 @@ def test_it_is_the_tables_name_that_counts(noted: Engine, write: Callable[[Engin
 def test_writes_to_other_tables_move_nothing(noted: Engine) -> None:
     before = version_of(noted)
     run(noted, update(others).values(token="new"))
-    run(noted, insert(others).from_select(["id", "token"], select(stocks.c.id + 100, stocks.c.token)))
+    run(
+        noted,
+        insert(others).from_select(["id", "token"], select(stocks.c.id + 100, stocks.c.token)),
+    )
     assert version_of(noted) == before
     assert version_of(noted, "others") is None
 
@@ -146,19 +156,113 @@ def test_writes_in_a_query_move_the_version(postgresql: Engine) -> None:
     assert version_of(postgresql) != before
 
 
-def test_an_update_of_two_tables_moves_both(mariadb: Engine) -> None:
-    METADATA.create_all(mariadb)
-    run(mariadb, insert(stocks).values(id=1, token="t"))
-    run(mariadb, insert(others).values(id=1, token="t"))
-    for each in (stocks, others):
-        note_writes(mariadb, each)
-        begin_version(mariadb, name_of(each))
-    before = [version_of(mariadb, name) for name in ("stocks", "others")]
-    run(
-        mariadb,
-        update(others)
-        .where(others.c.id == stocks.c.id)
-        .values({others.c.token: "a", stocks.c.token: "b"}),
-    )
-    after = [version_of(mariadb, name) for name in ("stocks", "others")]
-    assert [a != b for a, b in zip(before, after, strict=True)] == [True, True]
+def test_a_sequence_is_no_write(postgresql: Engine) -> None:
+    note_writes(postgresql, stocks)
+    sequence = Sequence("numbers")
+    with postgresql.begin() as connection:
+        connection.execute(CreateSequence(sequence))
+        assert connection.scalar(sequence) == 1
+
+
+def test_each_transaction_has_its_own_writes(noted: Engine, tmp_path: Path) -> None:
+    if noted.dialect.name == "sqlite":
+        # One writes at a time, so the other one only reads, and on a connection of its own.
+        path = tmp_path / "noted.db"
+        noted = create_engine(f"sqlite:///{path}")
+        METADATA.create_all(noted)
+        note_writes(noted, stocks)
+        begin_version(noted, "stocks")
+    before = version_of(noted)
+    with noted.connect() as writing, noted.connect() as reading:
+        writing.execute(insert(stocks).values(id=10, token="new"))
+        reading.execute(select(others)).all()
+        reading.commit()
+        assert version_of(noted) == before
+        writing.commit()
+    after = version_of(noted)
+    assert after != before
+    with noted.connect() as forgotten:
+        forgotten.execute(insert(stocks).values(id=11, token="new"))
+    with noted.begin() as connection:  # perhaps on the same connection to the server
+        connection.execute(update(others).values(token="new"))
+    assert version_of(noted) == after
+    noted.dispose()
+
+
+class Recording:
+    """An announcer that takes note of what others see of the database when it is told."""
+
+    def __init__(self, look: Callable[[], object]) -> None:
+        self.told: list[tuple[str, object]] = []
+        self._look = look
+
+    def hold(self) -> None:
+        self.told.append(("hold", self._look()))
+
+    def moved(self) -> None:
+        self.told.append(("moved", self._look()))
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_all_are_held_before_the_commit(request: pytest.FixtureRequest, kind: str) -> None:
+    engine: Engine = request.getfixturevalue(kind)
+    METADATA.create_all(engine)
+    note_writes(engine, stocks)
+    begin_version(engine, "stocks")
+    before = version_of(engine)
+    elsewhere = create_engine(engine.url)
+    recording = Recording(lambda: version_of(elsewhere))
+    take_part(elsewhere, recording)
+    with engine.begin() as connection:
+        connection.execute(insert(stocks).values(id=1, token="new"))
+        assert recording.told == []
+    assert recording.told == [("hold", before)]
+    assert version_of(engine) != before
+    elsewhere.dispose()
+
+
+def test_a_contract_is_replaced_with_one_move(any_database: Engine) -> None:
+    note_writes(any_database, symtoken)
+    rows = [{"symbol": "S", "brsymbol": "S", "exchange": "NSE", "token": "1"}]
+    replace_contract(any_database, rows)
+    recording = Recording(lambda: None)
+    take_part(any_database, recording)
+    moves: list[object] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_details: object) -> None:
+        if statement.startswith(("UPDATE dataloaders", "INSERT INTO dataloaders")):
+            moves.append(statement)
+
+    event.listen(any_database, "before_cursor_execute", note)
+    replace_contract(any_database, rows)
+    assert len(moves) == 1
+    assert [word for word, _ in recording.told] == ["hold", "moved"]
+
+
+class StockLoader(TableLoader[Any]):
+    table, key, shared = stocks, ("id",), True
+
+
+LISTENERS = ["before_cursor_execute", "after_cursor_execute", "begin", "rollback", "engine_connect"]
+
+
+@pytest.mark.parametrize("name", LISTENERS)
+@pytest.mark.parametrize("whom", ["engine", "class"])
+def test_batches_let_others_hear_who_listen_besides(noted: Engine, name: str, whom: str) -> None:
+    heard: list[object] = []
+
+    def hear(*details: object) -> None:
+        heard.append(details)
+
+    target = noted if whom == "engine" else Engine
+    loader: Any = StockLoader(noted)
+    assert loader.get(1).token == "t1"
+    event.listen(target, name, hear)
+    try:
+        assert loader.get(2).token == "t2"
+    finally:
+        event.remove(target, name, hear)
+    assert heard
+    heard.clear()
+    assert loader.get(3).token == "t3"
+    assert not heard

@@ -7,14 +7,17 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dataloaders.errors import ContractFormatError
+from dataloaders.sql.triggers import watch_table
 from dataloaders.symbols.contract import import_contract, replace_contract
 from dataloaders.symbols.table import symtoken
+from tests.threads import SECONDS, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,6 +195,39 @@ def test_the_version_moves_with_the_contract_and_with_nothing_else(
     assert version() == first
     replace_contract(engine, rows("new", 100))
     assert version() != first
+
+
+@pytest.fixture
+def server(postgresql_url: str) -> Iterator[Engine]:
+    """A PostgreSQL schema without tables."""
+    server = create_engine(postgresql_url, poolclass=NullPool)
+    with server.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA contracts")
+    url = make_url(postgresql_url).update_query_dict({"options": "-csearch_path=contracts"})
+    engine = create_engine(url)
+    yield engine
+    engine.dispose()
+    with server.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA contracts CASCADE")
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_of_contracts_that_come_at_once_one_is_left(server: Engine, *, watched: bool) -> None:
+    replace_contract(server, rows("old", 50))
+    if watched:
+        watch_table(server, symtoken)
+    for _ in range(3):
+        all_ready = threading.Barrier(3)
+
+        def replace(name: str, all_ready: threading.Barrier = all_ready) -> int:
+            all_ready.wait(SECONDS)
+            return replace_contract(server, rows(name, 2_000))
+
+        replacing = [spawn(replace, name) for name in ("one", "two", "three")]
+        assert [each.result(SECONDS) for each in replacing] == [2_000] * 3
+        with server.connect() as connection:
+            query = text("SELECT count(*), count(DISTINCT name) FROM symtoken")
+            assert connection.execute(query).one() == (2_000, 1)
 
 
 def test_row_that_the_database_refuses_leaves_the_old_contract(engine: Engine, path: Path) -> None:
