@@ -31,9 +31,9 @@ def is_file(engine: Engine) -> bool:
 class DataVersion:
     """Asks SQLite, on a connection of its own, whether another connection has committed.
 
-    `PRAGMA data_version` tells that, and nothing of what was written: a table whose own version
-    has stood still meanwhile may have been written to all the same, unless triggers move it. It is
-    given a version that no other process has, until its own moves.
+    `PRAGMA data_version` tells that, and nothing of what was written: a table may have been written
+    to although its own version stands still, unless triggers move it. So without them each change
+    of the file is a version, of this process alone: another cannot know how it came about.
     https://www.sqlite.org/pragma.html#pragma_data_version
     """
 
@@ -70,14 +70,11 @@ class DataVersion:
                 rows = read_rows()
                 while seen != (seen := self._ask()):  # reading may make rows that are missing
                     rows = read_rows()
-                for name, (version, is_watched) in rows.items():
-                    before = self._rows.get(name)
-                    if before is None or before[0] != version or is_watched:
-                        self._added.pop(name, None)
-                    elif seen != self._seen:
-                        self._added[name] = f"+{uuid.uuid4().hex}"
+                # What nobody keeps a version of may be another one than any other process knows.
+                own = f"+{uuid.uuid4().hex}"
+                self._added = {name: "" if kept else own for name, (_, kept) in rows.items()}
                 self._rows, self._seen = rows, seen
-            return {name: self._rows[name][0] + self._added.get(name, "") for name in self._rows}
+            return {name: self._rows[name][0] + self._added[name] for name in self._rows}
 
     def close_connection(self) -> None:
         """Closes its connection where the engine is disposed of; the file may be another then."""

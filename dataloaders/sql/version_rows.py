@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -80,10 +80,15 @@ def bump(connection: Connection, name: str) -> None:
         connection: Where that is under way.
         name: The table, by `name_of`.
     """
-    of_it = versions.c.name == name
-    if connection.execute(update(versions).where(of_it).values(version=_new())).rowcount == 0:
+    moved = update(versions).where(versions.c.name == name).values(version=_new())
+    if connection.execute(moved).rowcount == 0:
         row = {"name": name, "version": _new(), "watched": False}
-        connection.execute(insert(versions), row)
+        is_alone = connection._is_autocommit_isolation()  # noqa: SLF001 - there is no public way to ask
+        try:
+            with nullcontext() if is_alone else connection.begin_nested():
+                connection.execute(insert(versions), row)
+        except IntegrityError:  # somebody else has made it meanwhile
+            connection.execute(moved)
     if connection.dialect.name == "postgresql":
         # Sent when the transaction is committed, to those who listen.
         connection.exec_driver_sql("SELECT pg_notify('dataloaders', 'moved')")

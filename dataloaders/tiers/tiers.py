@@ -162,9 +162,11 @@ class Tiers:
             return self._snapshot or self._note({}, self._clock())
         if self._channel is not None:
             self._channel.listen(self.hold_here, self.look_soon)
-        now = self._clock()
-        age = now - self._looked[0]
-        if now < self._strict_until or not age < self.check_seconds:
+        looked = self._looked[0]
+        age = self._clock() - looked
+        # After a hold it takes a look from when that was over: the commit may have come at any time
+        # until then, and a look before it has seen nothing of it.
+        if looked < self._strict_until or not age < self.check_seconds:
             return None
         if age > self.check_seconds / 2:
             self._look_ahead_of_time(self._versions)

@@ -105,6 +105,7 @@ def test_a_redis_is_shared_and_warmed(path: Path, tmp_path: Path, redis_url: str
     used = tmp_path / "used.json"
     settings = {"REDIS_URL": redis_url, "WARM_FILE": str(used), "CHECK_SECONDS": 0}
     first = Application(path, **settings)
+    assert first.command("watch")[0] == 0
     assert isinstance(first.master.tiers._channel, RedisChannel)  # type: ignore[union-attr]  # it has tiers
     first.get()
     first.master.tiers.usage.save()  # type: ignore[union-attr]  # as above

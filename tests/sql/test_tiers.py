@@ -441,6 +441,8 @@ def test_values_of_each_type_come_from_redis_as_from_the_database(
 
 
 def test_a_loop_in_another_process_is_answered_from_redis(database: Engine, redis_url: str) -> None:
+    watch_table(database, stocks)
+
     def request() -> list[str]:
         registry = registry_of(database, redis=RedisTier(redis_url))
         with registry.scope() as scope:
@@ -451,6 +453,20 @@ def test_a_loop_in_another_process_is_answered_from_redis(database: Engine, redi
     sent = statements_of(database)
     assert request() == [row["token"] for row in ROWS]
     assert of_the_table(sent) == []
+
+
+def test_redis_has_nothing_of_a_sqlite_file_that_anybody_may_write_to(
+    tmp_path: Path, redis_url: str
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'foreign.db'}")
+    Base.metadata.create_all(engine)
+    foreign_write(engine, "INSERT INTO stocks VALUES (1, 'S1', 'NSE', 't1')")
+    assert tokens(registry_of(engine, redis=RedisTier(redis_url)), [("S1", "NSE")]) == ["t1"]
+    foreign_write(engine, "UPDATE stocks SET token = 'new'")
+    # A process that begins now cannot know of it, and must not take the value of the one before.
+    later = registry_of(create_engine(engine.url), redis=RedisTier(redis_url))
+    assert tokens(later, [("S1", "NSE")]) == ["new"]
+    engine.dispose()
 
 
 def test_a_column_that_is_no_data_keeps_its_loader_out_of_redis(

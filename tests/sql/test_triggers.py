@@ -180,3 +180,23 @@ def test_other_databases_are_refused() -> None:
 class _Oracle:
     class dialect:  # noqa: N801 - as an Engine has it
         name = "oracle"
+
+
+def test_postgresql_moves_a_version_once_in_a_transaction(postgresql: Engine) -> None:
+    table = made(postgresql, "things")
+    watch_table(postgresql, table)
+    query = text("SELECT version FROM dataloaders_versions")
+    seen = []
+    with postgresql.begin() as connection:
+        seen.append(connection.scalar(query))
+        savepoint = connection.begin_nested()
+        connection.execute(insert(table).values(id=1))
+        savepoint.rollback()
+        assert connection.scalar(query) == seen[0]
+        for key in (1, 2, 3):
+            connection.execute(insert(table).values(id=key))
+            seen.append(connection.scalar(query))
+    assert len(set(seen)) == 2
+    assert len(set(seen[1:])) == 1
+    write(postgresql, table, 4)
+    assert version_of(postgresql, table) not in {(version, True) for version in seen}

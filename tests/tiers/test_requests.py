@@ -340,6 +340,20 @@ def test_lookups_outside_requests_see_a_new_generation(world: World) -> None:
     assert world.asked == [[1], [1]]
 
 
+def test_a_hold_without_an_end_is_looked_at_when_it_is_over(world: World) -> None:
+    registry, loader_class = registry_of(world, check_seconds=3_600), loader_class_of(world)
+    in_a_request(registry, loader_class, 1)
+    assert registry.tiers is not None
+    registry.tiers.hold()
+    in_a_request(registry, loader_class, 1)  # before the commit
+    world.replace()  # and the writer is not heard of again
+    world.now += 60
+    assert in_a_request(registry, loader_class, 1) == [(1, 1)]
+    world.asked.clear()
+    world.now += 60
+    assert in_a_request(registry, loader_class, 1) == [(1, 1)]
+
+
 def test_an_empty_table_is_bridged_for_a_time(world: World) -> None:
     registry = registry_of(world, check_seconds=0, bridge_seconds=30)
     loader_class = loader_class_of(world)
