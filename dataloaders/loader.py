@@ -25,6 +25,7 @@ from copy import copy
 from functools import partial
 from itertools import islice
 from threading import Lock, get_ident
+from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, ParamSpec, Self, TypeVar, cast
 from weakref import ref
 
@@ -223,7 +224,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         has_own_keys = given.has_plain_keys and self.cache
         self._own_cache_keys = self.own_key_types if has_own_keys else NO_TYPES
         self._store = LoaderCache(
-            given.cache_map, enabled=self.cache, keep_errors=self.cache_errors
+            given.cache_map if self.cache else None,
+            enabled=self.cache,
+            keep_errors=self.cache_errors,
         )
         self._values = self._store.values
         self._announced: dict[Hashable, Any] = {}
@@ -240,11 +243,22 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if given.tiers is not None and self._can_wait:
             self.view = given.tiers.view(self, None)
         self._shadow: Shadow | None = None
-        if mode == modes.SHADOW:
-            single, batched = copy(self), copy(self)
-            single._set_mode(modes.OFF)  # noqa: SLF001 - one of its own kind
-            batched._set_mode(modes.ON)  # noqa: SLF001 - as above
-            self._shadow = Shadow(single, batched)
+        if mode == modes.SHADOW and self.may_be_compared:
+            self._shadow = Shadow(self._like_it(modes.OFF), self._like_it(modes.ON))
+
+    def _like_it(self, mode: str) -> Self:
+        """Returns a loader that was made in the same way, in another mode."""
+        other = copy(self)
+        function: Any = self._given_function
+        if getattr(function, "__self__", None) is self:
+            other._given_function = MethodType(function.__func__, other)  # noqa: SLF001 - one of its own kind
+        other._set_mode(mode)  # noqa: SLF001 - as above
+        return other
+
+    @property
+    def may_be_compared(self) -> bool:
+        """Whether its batches may be tried beside single queries, and fail, and harm nobody."""
+        return True
 
     def batch_load(self, keys: list[K]) -> Any:  # noqa: ANN401, ARG002 - see the docstring, for those who override it
         """Fetches a batch: override it, or pass `batch_load_fn`. It may be async.
@@ -486,6 +500,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """Gives the loader the value (or the error) of a key, unless it knows or awaits one."""
         answer = key_failure(self.name, value) if isinstance(value, BaseException) else value
         self._store.prime(self._cache_key(key), answer)
+        if self._shadow is not None:
+            self._shadow.batched.prime(key, value)
         return self
 
     def clear(self, key: K) -> Self:
@@ -494,6 +510,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if self.view is not None:
             self.view.forget(cache_key)
         self._store.clear(cache_key)
+        if self._shadow is not None:
+            self._shadow.batched.clear(key)
         return self
 
     def clear_all(self) -> Self:
@@ -501,6 +519,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if self.view is not None:
             self.view.forget_all()
         self._store.clear_all()
+        if self._shadow is not None:
+            self._shadow.batched.clear_all()
         return self
 
     def close(self) -> None:
@@ -528,6 +548,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     @property
     def stats(self) -> Stats:
         """What look-ahead did for this loader so far: keys expected, used and wasted."""
+        if self._shadow is not None:
+            return self._shadow.batched.stats
         self.count_used()
         return self.ledger.stats
 
@@ -543,7 +565,10 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         Raises:
             InvalidKeyError: As `get_many`; then none of them is announced.
         """
-        self._announce(zip(*self._cache_keys(keys), strict=True))
+        if self._shadow is not None:
+            self._shadow.batched.expect(keys)
+        else:
+            self._announce(zip(*self._cache_keys(keys), strict=True))
         return self
 
     def over(self, rows: Iterable[Row], *fields: Field) -> Collection[Row]:
@@ -566,6 +591,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         Raises:
             ConfigurationError: The fields are none, or in none of the rows.
         """
+        if self._shadow is not None:
+            return self._shadow.batched.over(rows, *fields)
         rows = rows if isinstance(rows, Collection) else list(rows)
         keys: list[tuple[Hashable, Any]] = []
         for key in keys_in(self.name, rows, fields):

@@ -6,18 +6,15 @@ import logging
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import shown
+from .errors import DataLoaderError, shown
 
 if TYPE_CHECKING:
-    from asyncio import Future
+    import asyncio
     from collections.abc import Sequence
 
     from .loader import DataLoader
-
-    Settled = Future[Any]
 
 logger = logging.getLogger(__name__)
 
@@ -101,10 +98,11 @@ class Shadow:
         for key, single, other in zip(keys, outcomes, batched, strict=True):
             differences.compared += 1
             if not _are_same(single, other):
-                # It may have changed between the two.
                 self._judge(key, outcomes_of(self.single, [key])[0], other)
 
-    def compare_later(self, keys: Sequence[Any], future: Settled, *, is_single: bool) -> None:
+    def compare_later(
+        self, keys: Sequence[Any], future: asyncio.Future[Any], *, is_single: bool
+    ) -> None:
         """Asks on this event loop for keys, and compares when a future has their outcomes.
 
         Args:
@@ -112,42 +110,54 @@ class Shadow:
             future: Has a value if it is a single key, a list otherwise.
             is_single: Which of the two.
         """
-        try:
-            other: Settled = self.batched.load(keys[0]) if is_single else self._loaded(keys)
-        except Exception as error:  # noqa: BLE001 - it must not be the caller's
-            logger.warning("No batch can be asked beside %s: %s", self.single.name, error)
-            return
-        waiting = [future, other]
+        loop = future.get_loop()
+        other = _asked(self.batched, keys, loop)
+        # A task, since a loop that ends cancels those: what is left then is not compared.
+        comparing = self._compare_settled(keys, future, other, is_single=is_single)
+        task = loop.create_task(comparing)
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
 
-        def settled(one: Settled) -> None:
-            waiting.remove(one)
-            if not waiting and not (future.cancelled() or other.cancelled()):
-                self._compare_settled(keys, future, other, is_single=is_single)
-
-        future.add_done_callback(settled)
-        other.add_done_callback(settled)
-
-    def _loaded(self, keys: Sequence[Any]) -> Settled:
-        return self.batched.load_many(keys, return_exceptions=True)
-
-    def _compare_settled(
-        self, keys: Sequence[Any], future: Settled, other: Settled, *, is_single: bool
+    async def _compare_settled(
+        self,
+        keys: Sequence[Any],
+        future: asyncio.Future[Any],
+        other: asyncio.Future[Any],
+        *,
+        is_single: bool,
     ) -> None:
-        batched = [_outcome(other)] if is_single else other.result()
-        single = [_outcome(future)] if is_single else future.result()
-        for key, own, its in zip(keys, single, batched, strict=True):
+        await _settled(future)
+        await _settled(other)
+        if future.cancelled():
+            return  # its caller has gone away
+        loop = future.get_loop()
+        outcomes = _outcomes(future, 1 if is_single else len(keys), is_single=is_single)
+        if not is_single and (future.exception() is not None or len(outcomes) != len(keys)):
+            # One key's error, in the place of all outcomes; or a list that its caller has changed.
+            outcomes = await self._single_outcomes(keys, loop)
+        batched = _outcomes(other, len(keys), is_single=len(keys) == 1)
+        for key, single, its in zip(keys, outcomes, batched, strict=True):
             differences.compared += 1
-            if not _are_same(own, its):
-                self.single.load(key).add_done_callback(partial(self._judge_later, key, its))
+            if not _are_same(single, its):
+                self._judge(key, (await self._single_outcomes([key], loop))[0], its)
 
-    def _judge_later(self, key: Any, batched: Any, again: Settled) -> None:  # noqa: ANN401 - as below
-        self._judge(key, _outcome(again), batched)
+    async def _single_outcomes(
+        self, keys: Sequence[Any], loop: asyncio.AbstractEventLoop
+    ) -> list[Any]:
+        asked = _asked(self.single, keys, loop)
+        await _settled(asked)
+        return _outcomes(asked, len(keys), is_single=len(keys) == 1)
 
     def _judge(self, key: Any, single: Any, batched: Any) -> None:  # noqa: ANN401 - any key and outcomes
+        """Compares with a second answer to the single query: the value may have changed between."""
         if _are_same(single, batched):
             differences.changed += 1
         else:
             differences.note(Difference(self.single.name, key, single, batched))
+
+
+_tasks: set[asyncio.Task[None]] = set()
+"""Comparisons that wait for their answers: an event loop refers to its tasks but weakly."""
 
 
 def outcomes_of(loader: DataLoader[Any, Any], keys: Sequence[Any]) -> list[Any]:
@@ -160,16 +170,83 @@ def outcomes_of(loader: DataLoader[Any, Any], keys: Sequence[Any]) -> list[Any]:
         return [error] * len(keys)
 
 
-def _outcome(future: Settled) -> Any:  # noqa: ANN401 - a value, or an exception
-    if future.cancelled():
-        return None
-    return future.exception() or future.result()
+def _asked(
+    loader: DataLoader[Any, Any], keys: Sequence[Any], loop: asyncio.AbstractEventLoop
+) -> asyncio.Future[Any]:
+    """Asks on the running event loop; returns a future of one key's value, of a list for more."""
+    future: asyncio.Future[Any]
+    try:
+        # At once, in the stack of who asks: it is there that look-ahead looks.
+        if len(keys) == 1:
+            future = loader.load(keys[0])
+        else:
+            future = loader.load_many(keys, return_exceptions=True)
+    except Exception as error:  # noqa: BLE001 - it is the outcome
+        future = loop.create_future()
+        future.set_exception(error)
+    # Seen, even if a loop that ends leaves nobody to see it: or asyncio would log it.
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
+
+
+async def _settled(future: asyncio.Future[Any]) -> None:
+    """Waits for somebody else's future, which is not to be cancelled with who waits."""
+    settled = future.get_loop().create_future()
+
+    def settle(_future: object) -> None:
+        if not settled.done():
+            settled.set_result(None)
+
+    future.add_done_callback(settle)
+    await settled
+
+
+def _outcomes(future: asyncio.Future[Any], count: int, *, is_single: bool) -> list[Any]:
+    """Returns what a settled future has: a value or an exception for each of `count` keys."""
+    error = future.exception()
+    if error is not None:
+        return [error] * count
+    return [future.result()] if is_single else future.result()
 
 
 def _are_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any outcomes
-    if isinstance(one, BaseException) or isinstance(other, BaseException):
-        return type(one) is type(other)
-    with suppress(Exception):  # a value's own __eq__ may raise anything
+    """Compares two outcomes; whatever their own methods do, it raises nothing."""
+    if type(one) is type(other) and isinstance(one, BaseException):
+        # The project's own errors tell of the batch, which may well have had other keys.
+        return isinstance(one, DataLoaderError) or _first_line(one) == _first_line(other)
+    with suppress(Exception):
         if bool(one == other):
             return True
-    return type(one) is type(other) and repr(one) == repr(other)  # NaN equals nothing
+    return type(one) is type(other) and _are_alike(one, other)
+
+
+_BY_IDENTITY: Any = object.__eq__
+
+
+def _are_alike(one: Any, other: Any) -> bool:  # noqa: ANN401 - any values of one type
+    """Compares two values of one type that are not equal: not all can be."""
+    with suppress(Exception):
+        if isinstance(one, list | tuple):
+            return len(one) == len(other) and all(map(_are_same, one, other))
+        if isinstance(one, dict):
+            return one.keys() == other.keys() and all(_are_same(one[k], other[k]) for k in one)
+        if type(one).__eq__ is _BY_IDENTITY:
+            return _are_same(_attributes(one), _attributes(other))
+        return repr(one) == repr(other)  # NaN equals nothing, and arrays do so item by item
+    return False
+
+
+def _first_line(error: Any) -> str:  # noqa: ANN401 - an exception
+    """Returns what an error says first: databases go on with the statement, which is another."""
+    with suppress(Exception):
+        return str(error.args[0]).partition("\n")[0]
+    return ""
+
+
+def _attributes(value: object) -> dict[str, Any]:
+    """Returns the attributes of an object, but for private ones."""
+    state: Any = value.__reduce_ex__(2)[2]
+    found: dict[str, Any] = {}
+    for part in state if isinstance(state, tuple) else (state,):  # a dict, and one of slots
+        found.update(part or {})
+    return {name: found[name] for name in found if not name.startswith("_")}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
@@ -11,6 +13,7 @@ from sqlalchemy import Row as QueryRow
 from sqlalchemy.exc import DBAPIError
 
 from dataloaders.batch import MISSING, Batch, Failure
+from dataloaders.dispatch.context import asking_batch
 from dataloaders.dispatch.steps import run, run_on_loop
 from dataloaders.errors import ConfigurationError, NoShardError
 from dataloaders.loader import NO_TYPES, DataLoader
@@ -20,7 +23,7 @@ from dataloaders.lookahead.peers import MAX_PEERS
 from dataloaders.lookahead.reading import read_as_sequence
 
 from .definition import Definition, define
-from .fallback import in_parts
+from .fallback import Parts
 from .kept import GroupForm, RecordForm
 from .plan import MAX_ROWS
 from .plans import plan_for
@@ -167,26 +170,40 @@ class TableLoader(DataLoader[Any, R | None]):
         Returns:
             A record, or None, for each key, and for a prefix what is known of its keys.
         """
+        began = time.monotonic()
         try:
             answers: list[Any] = self._load(keys)
         except DBAPIError as error:
-            answers = run(self._in_parts(keys, error))
+            answers = run(self._in_parts(keys, error, began))
         return answers
 
     async def _load_async(self, keys: list[Any]) -> list[Any]:
+        began = time.monotonic()
         try:
             answers: list[Any] = await self._load(keys)
         except DBAPIError as error:
-            answers = await run_on_loop(self._in_parts(keys, error))
+            answers = await run_on_loop(self._in_parts(keys, error, began))
         return answers
 
     def _load(self, keys: Keys) -> Any:  # noqa: ANN401 - answers, or an awaitable of them
         return self._asked.load(self, keys)
 
-    def _in_parts(self, keys: list[Any], error: DBAPIError) -> Steps[list[Any]]:
+    def _in_parts(self, keys: list[Any], error: DBAPIError, began: float) -> Steps[list[Any]]:
         if self._source.is_transaction:
             raise error  # the transaction is the session's, and perhaps over
-        return in_parts(self.name, self._load, keys, error)
+        parts = Parts(self.name, self._load, self.timeout, began)
+        answers: list[Any] = yield from parts.answers(keys, error)
+        batch = asking_batch()
+        if batch is not None:
+            # What fails alone is an error of the database, and not the key's to keep.
+            failed = [isinstance(answer, Exception) for answer in answers]
+            batch.forgotten.update(compress(keys, failed))
+        return answers
+
+    @property
+    def may_be_compared(self) -> bool:
+        """Whether a batch that fails leaves the transaction of single queries alone."""
+        return not self._source.is_transaction
 
     @property
     def _asked(self) -> Source:

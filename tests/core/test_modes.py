@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -94,32 +96,29 @@ def outcomes(loader: DataLoader[int, Any], way: str, keys: list[int]) -> list[An
     return [repr(each) for each in found]
 
 
-WAYS = ["get", "get_many", "load", "load_many"]
+WAYS = [
+    *(("sync", way) for way in ("get", "get_many", "load", "load_many")),
+    *(("async", way) for way in ("load", "load_many")),
+]
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize(("kind", "way"), WAYS)
 def test_off_asks_for_each_lookup_alone_with_the_same_answers(
     source: Source, way: str, kind: str
 ) -> None:
-    if kind == "async" and way.startswith("get"):
-        pytest.skip("an async batch function is for load")
     keys = [1, 2, 0, -3, 1, 2]
     expected = outcomes(loader_of(Source(), "on", kind), way, keys)
     assert outcomes(loader_of(source, "off", kind), way, keys) == expected
     assert source.asked == [[key] for key in keys]
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize(("kind", "way"), WAYS)
 def test_shadow_gives_the_answers_of_single_queries_and_asks_a_batch_beside_them(
     source: Source,
     way: str,
     kind: str,
     differences: Differences,
 ) -> None:
-    if kind == "async" and way.startswith("get"):
-        pytest.skip("an async batch function is for load")
     keys = [1, 2, 0, -3, 4]
     expected = outcomes(loader_of(Source(), "on", kind), way, keys)
     source.wrong = {2, 4}
@@ -163,6 +162,259 @@ def test_a_batch_that_fails_is_a_difference_and_no_error(
         assert loader_of(source, "shadow").get_many([1, 2]) == [1, 2]
     assert differences.differed == 2
     assert "too large" in caplog.text
+
+
+def shadow_of(answers: Any) -> DataLoader[int, Any]:  # noqa: ANN401 - any batch function
+    """A loader of what an async batch function answers, that is compared with one that batches."""
+
+    class AnyLoader(DataLoader[int, Any]):
+        async def batch_load(self, keys: list[int]) -> Any:  # noqa: ANN401 - see DataLoader
+            return await answers(keys)
+
+    registry = LoaderRegistry()
+    registry.mode = "shadow"
+    return registry.scope().loader(AnyLoader)
+
+
+@pytest.fixture
+def unseen() -> list[str]:
+    """What event loops say of errors that nobody has seen."""
+    return []
+
+
+def run_until_idle(asking: Any, unseen: list[str]) -> Any:  # noqa: ANN401 - a coroutine, and its result
+    async def main() -> Any:  # noqa: ANN401 - as above
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: unseen.append(str(context)))
+        found = await asking
+        await asyncio.sleep(0.1)
+        gc.collect()
+        return found
+
+    return asyncio.run(main())
+
+
+def test_one_keys_error_raised_by_load_many_leaves_the_other_keys_compared(
+    differences: Differences, unseen: list[str]
+) -> None:
+    async def answers(keys: list[int]) -> list[Any]:
+        wrong = len(keys) > 1
+        return [ValueError(key) if key < 0 else -key if wrong else key for key in keys]
+
+    async def ask() -> None:
+        with pytest.raises(ValueError, match="-3"):
+            await shadow_of(answers).load_many([1, -3, 2])
+
+    run_until_idle(ask(), unseen)
+    assert differences.compared == 3
+    assert [each.key for each in differences.newest] == [1, 2]
+    assert unseen == []
+
+
+def test_a_list_that_its_caller_goes_on_to_change_is_no_difference(
+    differences: Differences, unseen: list[str]
+) -> None:
+    async def answers(keys: list[int]) -> list[int]:
+        await asyncio.sleep(0.02 if len(keys) > 1 else 0)
+        return keys
+
+    async def ask() -> None:
+        found = await shadow_of(answers).load_many([1, 2, 3])
+        found.pop()
+
+    run_until_idle(ask(), unseen)
+    assert (differences.compared, differences.differed) == (3, 0)
+    assert unseen == []
+
+
+def test_what_a_loop_that_ends_leaves_undone_is_no_difference(
+    differences: Differences, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answers(keys: list[int]) -> list[int]:
+        if len(keys) > 1:
+            await asyncio.sleep(60)
+        return keys
+
+    async def ask() -> list[int]:
+        loader = shadow_of(answers)
+        return list(await asyncio.gather(loader.load(1), loader.load(2)))
+
+    assert asyncio.run(ask()) == [1, 2]
+    gc.collect()
+    assert differences.differed == 0
+    assert caplog.text == ""
+
+
+def test_a_loop_that_ends_before_a_difference_is_asked_for_again_finds_none(
+    differences: Differences, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[list[int]] = []
+
+    async def answers(keys: list[int]) -> list[int]:
+        asked.append(keys)
+        if len(asked) > 3:  # each alone, and both together
+            await asyncio.sleep(60)
+        return [-key for key in keys] if len(keys) > 1 else keys
+
+    async def ask() -> list[int]:
+        loader = shadow_of(answers)
+        found = await asyncio.gather(loader.load(1), loader.load(2))
+        await asyncio.sleep(0.05)
+        return list(found)
+
+    assert asyncio.run(ask()) == [1, 2]
+    gc.collect()
+    assert len(asked) > 3
+    assert differences.differed == 0
+    assert caplog.text == ""
+
+
+def test_callers_who_go_away_leave_no_error_behind(
+    differences: Differences, unseen: list[str]
+) -> None:
+    async def answers(keys: list[int]) -> list[int]:
+        if len(keys) > 1:
+            raise OSError("the batch is too large")
+        await asyncio.sleep(0.05)
+        return keys
+
+    async def ask() -> None:
+        loader = shadow_of(answers)
+        futures = [loader.load(1), loader.load(2)]
+        await asyncio.sleep(0.01)
+        for future in futures:
+            future.cancel()
+
+    run_until_idle(ask(), unseen)
+    assert differences.compared == 0
+    assert unseen == []
+
+
+class Plain:
+    """A value that equals itself alone."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+        self._made = object()
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+@dataclass
+class Priced:
+    price: float
+
+
+class Hostile:
+    """A value that cannot be compared, and hardly looked at."""
+
+    __hash__ = None  # type: ignore[assignment]  # as with any __eq__
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("ambiguous")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("unwritable")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_difference"),
+    [
+        (float("nan"), float("nan"), False),
+        (Priced(float("nan")), Priced(float("nan")), False),
+        ([Plain(1), Plain(2)], [Plain(1), Plain(2)], False),
+        ([Plain(1), Plain(2)], [Plain(2), Plain(1)], True),
+        ([Plain(1)], [Plain(1), Plain(2)], True),
+        ({"a": Plain([1])}, {"a": Plain([1])}, False),
+        ({"a": Plain([1])}, {"a": Plain([2])}, True),
+        (Slotted("x"), Slotted("x"), False),
+        (Slotted("x"), Slotted("y"), True),
+        (Hostile(), Hostile(), True),
+        (1, "1", True),
+        (None, [], True),
+        (ValueError("a"), ValueError("a"), False),
+        (ValueError("a"), ValueError("b"), True),
+        (ValueError("a"), KeyError("a"), True),
+        (ValueError("a\n[one key]"), ValueError("a\n[two keys]"), False),
+        (ValueError("a"), None, True),
+    ],
+)
+def test_values_are_compared_by_what_they_are(
+    one: object,
+    other: object,
+    is_difference: bool,  # noqa: FBT001 - a parameter
+    differences: Differences,
+) -> None:
+    registry = LoaderRegistry()
+    registry.mode = "shadow"
+
+    class OneLoader(DataLoader[int, Any]):
+        def batch_load(self, keys: list[int]) -> list[Any]:
+            return [one] if len(keys) == 1 else [other] * len(keys)
+
+    registry.scope().loader(OneLoader).get_many([1, 2], return_exceptions=True)
+    assert differences.compared == 2
+    assert differences.differed == (2 if is_difference else 0)
+
+
+@pytest.mark.parametrize("way", ["clear", "clear_all"])
+def test_what_is_forgotten_is_no_difference(
+    source: Source, differences: Differences, way: str
+) -> None:
+    loader = loader_of(source, "shadow")
+    assert loader.get(1) == 1
+    source.fetch = lambda keys: [10 * key for key in keys]  # type: ignore[method-assign]  # the test's own
+    loader.clear(1) if way == "clear" else loader.clear_all()
+    assert loader.get(1) == 10
+    assert (differences.compared, differences.differed) == (2, 0)
+
+
+def test_what_is_primed_or_announced_is_so_for_the_one_that_batches(
+    source: Source, differences: Differences
+) -> None:
+    loader = loader_of(source, "shadow")
+    assert loader.prime(1, 99).get(1) == 1
+    assert [(each.single, each.batched) for each in differences.newest] == [(1, 99)]
+    source.asked.clear()
+    loader.expect(iter([2, 3]))
+    for row in loader.over([{"n": 4}], "n"):
+        assert loader.get(2) == 2
+        assert loader.get(row["n"]) == 4
+    assert source.asked == [[2], [2, 3, 4], [4]]
+    assert loader.stats.used == 1
+
+
+def test_a_batch_function_that_is_the_loaders_own_method_goes_along(source: Source) -> None:
+    class MethodLoader(DataLoader[int, Any]):
+        def __init__(self) -> None:
+            super().__init__(self.fetch)
+
+        def fetch(self, keys: list[int]) -> list[Any]:
+            source.asked.append([self.mode, *keys])  # type: ignore[list-item]  # to tell them apart
+            return keys
+
+    registry = LoaderRegistry()
+    registry.mode = "shadow"
+    registry.scope().loader(MethodLoader).get_many([1, 2])
+    assert source.asked == [["shadow", 1], ["shadow", 2], ["on", 1, 2]]
+
+
+@pytest.mark.parametrize("mode", ["off", "shadow"])
+def test_a_cache_map_is_only_for_those_that_batch(source: Source, mode: str) -> None:
+    kept: dict[Any, Any] = {1: "old"}
+
+    class KeptLoader(DataLoader[int, Any]):
+        def __init__(self) -> None:
+            super().__init__(source.fetch, cache_map=kept)
+
+    registry = LoaderRegistry()
+    registry.mode = mode
+    assert registry.scope().loader(KeptLoader).get_many([1, 2]) == [1, 2]
 
 
 def test_differences_are_kept_and_logged_up_to_a_limit(
