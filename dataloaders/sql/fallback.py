@@ -44,7 +44,7 @@ _GONE: Final = {2006, 2013}
 is too large: a driver that is still sending hears no more than this."""
 
 _LARGE: Final = 16_384
-"""Characters of a statement's parameters that such a server may find too many."""
+"""Characters of keys that such a server may find too many."""
 
 _OVER_TIME: Final = {"57014", 1969, 3024}
 
@@ -52,13 +52,13 @@ MAX_SLOW: Final = 3
 """Single keys that may fail before the others do unasked: not the batch is slow, then."""
 
 
-def is_too_large(error: DBAPIError) -> bool:
-    """Whether a database says that a statement is larger than it may be."""
+def is_too_large(error: DBAPIError, keys: Keys) -> bool:
+    """Whether a database says that the statement for some keys is larger than it may be."""
     codes, text = _codes(error), str(error.orig)
     return (
         bool(_TOO_LARGE & codes)
         or any(known in text for known in _TOO_LARGE_TEXTS)
-        or bool(_GONE & codes and _size(error.params) > _LARGE)
+        or bool(_GONE & codes and _size(keys) > _LARGE)
     )
 
 
@@ -77,9 +77,8 @@ def _codes(error: DBAPIError) -> set[Any]:
     return {*(getattr(orig, name, None) for name in names), *numbers}
 
 
-def _size(parameters: Any) -> int:  # noqa: ANN401 - the driver's parameters
-    values = parameters.values() if isinstance(parameters, dict) else parameters or ()
-    return sum(len(value) for value in values if isinstance(value, str))
+def _size(keys: Keys) -> int:
+    return sum(len(part) for key in keys for part in key if isinstance(part, str | bytes))
 
 
 class Parts:
@@ -114,7 +113,7 @@ class Parts:
             Exception: The error, if it is another one, or there is but one key; and whatever else
                 the parts fail with.
         """
-        is_large = is_too_large(error)
+        is_large = is_too_large(error, keys)
         if len(keys) < 2 or not (is_large or is_over_time(error)):  # noqa: PLR2004 - a batch has two
             raise error
         fallbacks[self._name] += 1
@@ -138,7 +137,7 @@ class Parts:
                 refused = error  # handled outside, or the errors of its parts would hang on it
             if refused is None:
                 continue
-            if len(part) == 1 and is_too_large(refused):
+            if len(part) == 1 and is_too_large(refused, part):
                 answers.append(refused)
             else:
                 answers += yield from self.answers(part, refused)

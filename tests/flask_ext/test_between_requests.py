@@ -16,6 +16,7 @@ from dataloaders.tiers.redis_channel import RedisChannel
 from flask_dataloaders import DataLoaders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -32,6 +33,17 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+_made: list[Engine] = []
+
+
+@pytest.fixture(autouse=True)
+def disposed() -> Iterator[None]:
+    """Closes what a test's applications have opened."""
+    yield
+    while _made:
+        _made.pop().dispose()
+
+
 class Application:
     """An application with one view, which looks twenty symbols up."""
 
@@ -46,6 +58,7 @@ class Application:
         self.engine: Engine = self.master.bind  # type: ignore[assignment]  # made of the setting
         self.statements: list[str] = []
         event.listen(self.engine, "before_cursor_execute", self._note)
+        _made.append(self.engine)
 
         @self.app.get("/")
         def tokens() -> list[str | None]:

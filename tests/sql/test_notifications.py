@@ -276,7 +276,7 @@ def test_a_program_ends_while_it_listens(postgresql_url: str) -> None:
 
 def run_program(program: str, url: str) -> str:
     done = subprocess.run(  # noqa: S603 - this test's own program
-        [sys.executable, "-c", program, url],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, url],
         capture_output=True,
         text=True,
         timeout=60,

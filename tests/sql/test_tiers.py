@@ -464,8 +464,10 @@ def test_redis_has_nothing_of_a_sqlite_file_that_anybody_may_write_to(
     assert tokens(registry_of(engine, redis=RedisTier(redis_url)), [("S1", "NSE")]) == ["t1"]
     foreign_write(engine, "UPDATE stocks SET token = 'new'")
     # A process that begins now cannot know of it, and must not take the value of the one before.
-    later = registry_of(create_engine(engine.url), redis=RedisTier(redis_url))
+    other = create_engine(engine.url)
+    later = registry_of(other, redis=RedisTier(redis_url))
     assert tokens(later, [("S1", "NSE")]) == ["new"]
+    other.dispose()
     engine.dispose()
 
 
