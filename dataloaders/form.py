@@ -49,6 +49,10 @@ class Form:
         """Whether an answer says that the source has nothing for its key."""
         return answer is None
 
+    def implied(self, found: dict[Any, Any], keys: list[Any]) -> dict[Any, Any]:  # noqa: ARG002 - for those with parts
+        """Returns answers to keys that need not be asked for, because of others that were found."""
+        return {}
+
     def without_answer(self, key: Any) -> Any:  # noqa: ANN401, ARG002 - as above
         """Returns the answer to a key about which nothing can be said for now."""
         return None

@@ -149,6 +149,15 @@ class RecordForm(Form):
         """Whether there is no row."""
         return answer is None or (isinstance(answer, PrefixAnswer) and not answer.rows)
 
+    def implied(self, found: dict[Any, Any], keys: list[Any]) -> dict[Any, Any]:
+        """Returns that nothing more is known of first parts, where each whole key of theirs is.
+
+        Look-ahead asks for both, in case a loop asks for other parts than its rows have.
+        """
+        known = {key[:1] for key in found if len(key) == self._length}
+        known -= {key[:1] for key in keys if len(key) == self._length and key not in found}
+        return {key: UNKNOWN for key in keys if len(key) < self._length and key in known}
+
     def without_answer(self, key: Any) -> Any:  # noqa: ANN401 - as above
         """Returns the answer to a key about which nothing can be said for now."""
         return UNKNOWN if len(key) < self._length else None

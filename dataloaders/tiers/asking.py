@@ -100,6 +100,7 @@ def _as_of(
     if missing and shelf.space is not None:
         wanted = [key for key in missing if not asker.bypassed(key)]
         found |= yield from _from_redis(shelf, wanted)
+        found |= shelf.form.implied(found, missing)
         missing = [key for key in missing if key not in found]
     if not missing:
         return found
