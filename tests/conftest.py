@@ -104,6 +104,11 @@ def about_batching() -> frozenset[str]:
 ABOUT_BATCHING = about_batching()
 
 
+def pytest_configure() -> None:
+    """Reads the run's mode, which is read once, before a test clears the environment."""
+    modes.default_mode()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Has the tests that are about batching run with batching, whatever the run's mode is."""
