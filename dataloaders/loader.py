@@ -312,9 +312,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             if self._announced or self._looks_around:
                 self._add_ahead(batch, self._look_ahead(cache_key, key))
         batch.asked_from(copy_context())
-        if self._shadow is not None:
-            self._compare_later([key], future, is_single=True)
-        return future
+        return future if self._shadow is None else self._compared([key], future, is_single=True)
 
     def load_many(
         self, keys: Iterable[K], *, return_exceptions: bool = False
@@ -367,8 +365,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if not group.awaited:
             return tick.answer(unwrapped(known, return_exceptions=return_exceptions))
         self._add_announced(last, tick, cache_keys)
-        self._compare_later(asked, future, is_single=False)
-        return future
+        return self._compared(asked, future, is_single=False)
 
     def _ask_all(
         self, group: Group, tick: Tick, cache_keys: list[Hashable], asked: list[K]
@@ -920,11 +917,12 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             outcomes = [each.error if type(each) is Failure else each for each in answers]
             self._shadow.compare(keys, outcomes)
 
-    def _compare_later(
-        self, keys: list[K], future: asyncio.Future[Any], *, is_single: bool
-    ) -> None:
-        if self._shadow is not None:
-            self._shadow.compare_later(keys, future, is_single=is_single)
+    def _compared(
+        self, keys: list[K], future: asyncio.Future[T], *, is_single: bool
+    ) -> asyncio.Future[T]:
+        if self._shadow is None:
+            return future
+        return self._shadow.answer_later(keys, future, is_single=is_single)
 
     def prefix_of(self, cache_key: Hashable) -> Hashable | None:  # noqa: ARG002 - for loaders that ask by part of a key
         """Returns the cache key of a question that answers this one too, if there may be one."""

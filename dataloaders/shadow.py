@@ -100,23 +100,42 @@ class Shadow:
             if not _are_same(single, other):
                 self._judge(key, outcomes_of(self.single, [key])[0], other)
 
-    def compare_later(
+    def answer_later(
         self, keys: Sequence[Any], future: asyncio.Future[Any], *, is_single: bool
-    ) -> None:
+    ) -> asyncio.Future[Any]:
         """Asks on this event loop for keys, and compares when a future has their outcomes.
 
         Args:
             keys: What the caller has asked for in one call.
             future: Has a value if it is a single key, a list otherwise.
             is_single: Which of the two.
+
+        Returns:
+            What the future has, when both are compared: nothing goes on for a request that is over.
         """
         loop = future.get_loop()
+        answer = loop.create_future()
         other = _asked(self.batched, keys, loop)
-        # A task, since a loop that ends cancels those: what is left then is not compared.
-        comparing = self._compare_settled(keys, future, other, is_single=is_single)
-        task = loop.create_task(comparing)
+        task = loop.create_task(self._answer(answer, keys, future, other, is_single=is_single))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
+        return answer
+
+    async def _answer(
+        self,
+        answer: asyncio.Future[Any],
+        keys: Sequence[Any],
+        future: asyncio.Future[Any],
+        other: asyncio.Future[Any],
+        *,
+        is_single: bool,
+    ) -> None:
+        try:
+            await _settled(future)
+            await _settled(other)
+            await self._compare_settled(keys, future, other, is_single=is_single)
+        finally:
+            _pass_on(future, answer)
 
     async def _compare_settled(
         self,
@@ -126,14 +145,10 @@ class Shadow:
         *,
         is_single: bool,
     ) -> None:
-        await _settled(future)
-        await _settled(other)
-        if future.cancelled():
-            return  # its caller has gone away
         loop = future.get_loop()
-        outcomes = _outcomes(future, 1 if is_single else len(keys), is_single=is_single)
-        if not is_single and (future.exception() is not None or len(outcomes) != len(keys)):
-            # One key's error, in the place of all outcomes; or a list that its caller has changed.
+        if is_single or future.exception() is None:
+            outcomes = _outcomes(future, len(keys), is_single=is_single)
+        else:  # one key's error, in the place of all outcomes
             outcomes = await self._single_outcomes(keys, loop)
         batched = _outcomes(other, len(keys), is_single=len(keys) == 1)
         for key, single, its in zip(keys, outcomes, batched, strict=True):
@@ -199,6 +214,18 @@ async def _settled(future: asyncio.Future[Any]) -> None:
 
     future.add_done_callback(settle)
     await settled
+
+
+def _pass_on(future: asyncio.Future[Any], answer: asyncio.Future[Any]) -> None:
+    """Settles a caller's future as another one is; cancels it if that is not settled."""
+    if answer.done():
+        return
+    if not future.done() or future.cancelled():  # the event loop ends
+        answer.cancel()
+    elif (error := future.exception()) is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(future.result())
 
 
 def _outcomes(future: asyncio.Future[Any], count: int, *, is_single: bool) -> list[Any]:
