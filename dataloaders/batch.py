@@ -163,6 +163,22 @@ class Batch:
         }
         return dropped
 
+    def live_keys(self) -> set[Hashable]:
+        """Returns the cache keys for which somebody on its event loop still waits.
+
+        Any thread may ask, while more callers come.
+        """
+        live = {
+            cache_key
+            for cache_key, future in zip(list(self.keys), list(self.futures), strict=False)
+            if future is not None and not future.done()
+        }
+        live.update(cache_key for future, cache_key in list(self.callers) if not future.done())
+        for group in list(self.groups):
+            if not group.future.done():
+                live.update(group.awaited_of(self))
+        return live
+
     def errors(self, answers: dict[Hashable, Any]) -> Iterator[Exception]:
         """Yields the errors among the answers to keys that somebody has asked for."""
         for cache_key, answer in answers.items():
@@ -242,6 +258,14 @@ class Group:
             self.unsettled += 1
             batch.groups.append(self)
             batch.asked_from(copy_context())
+
+    def awaited_of(self, batch: Batch) -> Iterator[Hashable]:
+        """Yields the cache keys that it awaits of a batch."""
+        if self.all_awaited is not None and self.all_awaited[1] is batch:
+            yield from self.all_awaited[0]
+        for _, cache_key, source in self.awaited:
+            if source is batch:
+                yield cache_key
 
     def batch_settled(self) -> None:
         """Settles the future once the last batch of the group is settled."""

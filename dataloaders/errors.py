@@ -100,6 +100,27 @@ class BatchTimeoutError(DataLoaderError, TimeoutError):
         )
 
 
+class WaitTimeoutError(DataLoaderError, TimeoutError):
+    """A remote source had not answered by the time until which a caller would wait."""
+
+    def __init__(self, loader: str, seconds: float) -> None:
+        super().__init__(
+            f"{loader} had no answer within the {max(seconds, 0):.2g} seconds that its caller "
+            "waits. The source may be slow, or is called as often as it allows. Ask again, or wait "
+            "longer (the source's max_wait, or `asking(within=...)`)."
+        )
+
+
+class SourceClosedError(DataLoaderError, RuntimeError):
+    """A remote source was asked after it had been closed, or did not answer before."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"{source} is closed: it answers nothing any more. Close a source when nobody can ask "
+            "it again, at the end of the process."
+        )
+
+
 class UnraisableError(DataLoaderError):
     """The batch function raised or returned what cannot be raised into a caller.
 
@@ -155,6 +176,17 @@ class AsyncOnlyError(DataLoaderError, RuntimeError):
         )
 
 
+class GreenThreadsError(DataLoaderError, RuntimeError):
+    """Something async was to run where the process's threads are green ones."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__(
+            f"A remote source's async `fetch` runs on an event loop in a thread of its own, but "
+            f"{library} has made this process's threads green, which would all find themselves on "
+            "that loop. Give the source a `fetch` that is not async."
+        )
+
+
 class NoScopeError(DataLoaderError, RuntimeError):
     """A loader that is not shared was asked for outside any scope."""
 
@@ -164,6 +196,18 @@ class NoScopeError(DataLoaderError, RuntimeError):
             "requests. Open one around the work (`with LoaderScope():`), carry the request's into "
             "this thread (`scope.run(function)` or ScopeThreadPoolExecutor), or declare "
             "`shared = True` on the class if every user may see the same values."
+        )
+
+
+class AccountOutsideScopeError(NoScopeError):
+    """A loader that calls for an account was asked for outside any scope."""
+
+    def __init__(self, loader: str) -> None:
+        Exception.__init__(
+            self,
+            f"{loader}.current() was called outside any scope, where all callers would share one "
+            "loader, but its calls are made for an account. Open a scope around the work (`with "
+            f"registry.scope():`), or make a loader by hand ({loader}(account=...)).",
         )
 
 

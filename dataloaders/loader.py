@@ -631,11 +631,17 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     @property
     def batch_function(self) -> BatchFunction:
-        """The batch function: the one that was given, or the class's."""
+        """The batch function, which a thread calls: the one that was given, or the class's."""
         function, view = self._source_function, self.view
-        if view is None:
-            return function
-        return partial(view.ask_on_loop if self.is_async else view.ask, function)
+        return function if view is None else partial(view.ask, function)
+
+    @property
+    def function_on_loop(self) -> BatchFunction | None:
+        """What an event loop awaits; None if there is only one that blocks."""
+        if not self.is_async:
+            return None
+        function, view = self._source_function, self.view
+        return function if view is None else partial(view.ask_on_loop, function)
 
     @property
     def _source_function(self) -> BatchFunction:
@@ -953,6 +959,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     def may_blame_keys(self, error: Exception) -> bool:
         """Whether a batch may have failed because of keys that look-ahead has added to it."""
         return not isinstance(error, BatchTimeoutError | AsyncOnlyError)
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether threads send one batch at a time, so that the others gather for the next one."""
+        return self.batch
 
     @property
     def stays_on_thread(self) -> bool:

@@ -250,10 +250,8 @@ class Tick:
         """Calls the batch function, and checks what it returns."""
         loader = self._loader
         keys = loader.keys_of(batch)
-        if loader.is_async:
-            result = await loader.batch_function(keys)
-        else:
-            result = await self._call(keys)
+        function = loader.function_on_loop
+        result = await (self._call(keys) if function is None else function(keys))
         return answers_from(loader.name, batch.keys, result)
 
     async def _call(self, keys: list[Any]) -> Any:  # noqa: ANN401 - what the batch function returns

@@ -65,7 +65,7 @@ class Turns:
             raise AsyncOnlyError(self._loader.name)
         self._loader.check_open()
         asker = asking_batch()
-        if asker is not None or not self._loader.batch:
+        if asker is not None or not self._loader.takes_turns:
             return self._fetch_alone(keys, ahead, asker)
         # Most callers find nobody ahead, and need neither the queue nor what guards it.
         if not (self._loader.max_batch_size or self._queue) and self._turn.acquire(blocking=False):

@@ -29,6 +29,7 @@ ALLOWED = {
         *("scope", "shadow"),
     },
     "tiers": {"batch", "dispatch", "errors"},
+    "remote": {"batch", "dispatch", "errors", "loader"},
     "sql": {"batch", "dispatch", "errors", "form", "loader", "lookahead", "scope", "tiers"},
     "symbols": {"errors", "loader", "scope", "sql"},
     "__init__": {"_version", "errors", "loader", "scope"},
@@ -77,9 +78,9 @@ def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
     ("library", "rooms"),
     [
         ("sqlalchemy", {"sql", "symbols"}),
-        ("asyncio", {"loader", "dispatch"}),
+        ("asyncio", {"dispatch", "loader", "remote"}),
         ("flask", set()),
-        ("threading", {"cache", "dispatch", "loader", "sql", "tiers"}),
+        ("threading", {"cache", "dispatch", "loader", "remote", "sql", "tiers"}),
         ("redis", {"tiers"}),
         ("cachebox", {"tiers"}),
         ("msgspec", {"tiers"}),
@@ -94,13 +95,19 @@ def test_only_these_rooms_import(library: str, rooms: set[str]) -> None:
     assert importing == rooms
 
 
+@pytest.mark.parametrize("name", ["batch.py", "remote/queue.py", "remote/judgement.py"])
+def test_these_neither_wait_nor_read_a_clock(name: str) -> None:
+    imported = {module.split(".")[0] for module in runtime_imports(PACKAGE / name)}
+    assert not imported & {"asyncio", "threading", "time", "socket"}
+
+
 def test_the_asyncio_side_of_dispatch_alone_imports_asyncio() -> None:
     importing = {
         path.name
         for path in (PACKAGE / "dispatch").glob("*.py")
         if "asyncio" in runtime_imports(path)
     }
-    assert importing == {"loops.py", "steps.py", "tick.py", "together.py"}
+    assert importing == {"background.py", "loops.py", "steps.py", "tick.py", "together.py"}
 
 
 @pytest.mark.parametrize(
@@ -126,11 +133,13 @@ def test_importing_does_not_load(module: str, absent: list[str]) -> None:
 
 def test_public_names_are_there_and_sorted() -> None:
     import dataloaders
+    import dataloaders.remote
     import dataloaders.sql
     import dataloaders.symbols
     import dataloaders.tiers
 
-    for module in (dataloaders, dataloaders.sql, dataloaders.symbols, dataloaders.tiers):
+    packages = (dataloaders.remote, dataloaders.sql, dataloaders.symbols, dataloaders.tiers)
+    for module in (dataloaders, *packages):
         assert sorted(module.__all__) == sorted(set(module.__all__))
         for name in module.__all__:
             assert getattr(module, name) is not None

@@ -1,0 +1,147 @@
+"""How often a source may be called.
+
+A rate holds for any window of its length, wherever that begins, and as the source sees it: by when
+calls arrive there. That is never seen here. It is after a call was sent and before its answer came;
+so a call takes up its place until its window has passed since the latter.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from bisect import bisect_left, bisect_right, insort
+from typing import TYPE_CHECKING, Final
+
+from .checks import check
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+ARRIVAL_SECONDS: Final = 0.25
+"""A call has arrived by then at the latest, however long its answer takes."""
+
+_MANY_ACCOUNTS: Final = 1_000
+
+# One for all rates: a call takes its place in each of its rates at once. Nothing under it waits.
+_taking = threading.Lock()
+
+
+class Rate:
+    """So many calls in any so many seconds; of several sources together that are given the same.
+
+    Args:
+        calls: How many.
+        seconds: The length of the window.
+        each_account: Whether each account may make so many; if not, all accounts together.
+
+    Raises:
+        ConfigurationError: One of them is not a positive number.
+    """
+
+    def __init__(self, calls: int, seconds: float, *, each_account: bool = True) -> None:
+        check("A Rate's calls", calls, (int,), "a positive whole number")
+        check("A Rate's seconds", seconds, (int, float), "a positive number of seconds")
+        self.calls = calls
+        self.seconds = seconds
+        self.each_account = each_account
+        self._windows: dict[Hashable, _Window] = {}
+
+    def __repr__(self) -> str:
+        return f"Rate({self.calls}, {self.seconds:g})"
+
+    def window(self, account: Hashable) -> _Window:
+        """Returns the calls of an account that count just now."""
+        key = account if self.each_account else None
+        window = self._windows.get(key)
+        if window is None:
+            if len(self._windows) >= _MANY_ACCOUNTS:
+                self._windows = {each: kept for each, kept in self._windows.items() if kept}
+            window = self._windows[key] = _Window(self.calls, self.seconds)
+        return window
+
+
+class _Window:
+    """The calls that count just now, each by when it will no longer do so."""
+
+    __slots__ = ("_calls", "_ends", "_seconds")
+
+    def __init__(self, calls: int, seconds: float) -> None:
+        self._calls = calls
+        self._seconds = seconds
+        self._ends: list[float] = []  # in order
+
+    def __bool__(self) -> bool:
+        return bool(self._ends)
+
+    def free_at(self, now: float) -> float:
+        """Returns when there is room for one more call."""
+        ends = self._ends
+        if ends and ends[0] <= now:
+            del ends[: bisect_right(ends, now)]
+        return now if len(ends) < self._calls else ends[len(ends) - self._calls]
+
+    def begin(self, now: float) -> float:
+        """Counts a call that is sent now; returns when it will count no longer."""
+        end = now + ARRIVAL_SECONDS + self._seconds
+        insort(self._ends, end)
+        return end
+
+    def arrived(self, end: float, now: float) -> None:
+        """Takes note that a call has arrived by now."""
+        if now + self._seconds < end:
+            self.remove(end)
+            insort(self._ends, now + self._seconds)
+
+    def remove(self, end: float) -> None:
+        """Has a call that would count until a time count no longer."""
+        index = bisect_left(self._ends, end)
+        if index < len(self._ends) and self._ends[index] == end:
+            del self._ends[index]
+
+
+class Places:
+    """One call's places in the windows of its rates."""
+
+    __slots__ = ("_taken",)
+
+    def __init__(self, taken: list[tuple[_Window, float]]) -> None:
+        self._taken = taken
+
+    def arrived(self, now: float) -> None:
+        """Takes note that the call has arrived by now: it was answered, or has failed."""
+        with _taking:
+            for window, end in self._taken:
+                window.arrived(end, now)
+        self._taken = []
+
+    def give_back(self) -> None:
+        """Takes note that there is no such call."""
+        with _taking:
+            for window, end in self._taken:
+                window.remove(end)
+        self._taken = []
+
+
+def take(rates: Sequence[Rate], account: Hashable, now: float) -> Places | float:
+    """Counts a call in all of its rates, if none of them forbids it.
+
+    Args:
+        rates: The rates.
+        account: Whose call it is.
+        now: The time, in seconds of any clock that goes forward.
+
+    Returns:
+        Its places; or the time from which on it may be sent, and nothing was counted.
+    """
+    with _taking:
+        windows = [rate.window(account) for rate in rates]
+        free_at = max((window.free_at(now) for window in windows), default=now)
+        if free_at > now:
+            return free_at
+        return Places([(window, window.begin(now)) for window in windows])
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_taking.acquire, after_in_parent=_taking.release, after_in_child=_taking.release
+    )
