@@ -17,7 +17,7 @@ from dataloaders.dispatch.context import common_context
 from dataloaders.errors import BatchAbortedError, BatchTimeoutError, SourceClosedError
 
 from .judgement import FAIL, Judgement
-from .queue import QUIET_SECONDS, Call, Queue
+from .queue import Call, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -53,7 +53,6 @@ class Dispatcher:
         self._changed = threading.Condition(self._lock)
         self._is_running = False
         self._is_closed = False
-        self._sleeps_until: float | None = None
 
     @property
     def counts(self) -> Counts:
@@ -76,7 +75,7 @@ class Dispatcher:
                 self._queue.add(ask, now)
             answered = self._queue.answered()
             if any(ask.open for ask in asks):
-                self._see_to_it(now)
+                self._see_to_it()
         _tell(answered)
 
     def withdraw(self, *asks: Ask) -> None:
@@ -103,12 +102,12 @@ class Dispatcher:
 
     # -- the thread that decides
 
-    def _see_to_it(self, now: float) -> None:
-        """Has the thread look at the queue, unless it is about to."""
+    def _see_to_it(self) -> None:
+        """Has the thread look at the queue."""
         if not self._is_running:
             self._is_running = True
             threading.Thread(target=self._run, name=f"{self._name} calls", daemon=True).start()
-        elif self._sleeps_until is None or self._sleeps_until > now + QUIET_SECONDS:
+        else:
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -143,10 +142,7 @@ class Dispatcher:
                 idle_until = now + IDLE_SECONDS
             elif self._is_closed or now >= idle_until:
                 return None
-            times = [at for at in (step, wake_at) if at is not None]
-            self._sleeps_until = min(times, default=None)
-            self._changed.wait(min([*times, idle_until]) - now)
-            self._sleeps_until = now
+            self._changed.wait(min(at for at in (step, wake_at, idle_until) if at) - now)
 
     def _give_up_calls(self, now: float) -> float | None:
         """Gives up the calls that take too long; returns when the next one will."""

@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 
     from .judgement import Judgement
 
-QUIET_SECONDS: Final = 0.0004
-"""How long no caller has to come before a call goes that takes up a place in a rate: those who come
-together are not to wait for the next place."""
-
-QUIET_AT_MOST: Final = 0.05
-"""How long it waits for that at most, in seconds."""
-
 MAX_REPEATS: Final = 2
 """How often a key is asked for again after calls that failed for a while."""
 
@@ -217,8 +210,7 @@ class _Lane:
         calls: How many calls are.
         delayed: What waits for a time of its own.
         recent: Answers that may be shared, and when their calls began.
-        since: When the first one came of those who wait for others to come.
-        newest: When the last one did.
+        since: When the first one came of those who have waited since the last call.
     """
 
     turns: dict[_Turn, deque[Ask]] = field(default_factory=dict)
@@ -228,7 +220,6 @@ class _Lane:
     delayed: list[Wanted] = field(default_factory=list)
     recent: dict[Hashable, tuple[Any, float]] = field(default_factory=dict)
     since: float | None = None
-    newest: float = 0.0
 
     def line_up(self, ask: Ask) -> None:
         """Has a caller wait, behind those before it that wait for the same."""
@@ -320,9 +311,7 @@ class Queue:
             self._want(lane, ask, cache_key, key, now)
         if ask.waiting:
             lane.line_up(ask)
-            lane.newest = now
-            if lane.since is None:
-                lane.since = now
+            lane.since = now if lane.since is None else lane.since
         if not ask.open:
             self._answered.append(ask)
 
@@ -452,14 +441,9 @@ class Queue:
             return lane.next_delayed
         due = max(now, self._paused_until.get(self._scope(account), now))
         size, window = self.terms.max_batch_size, self.terms.window
-        if lane.since is None or size == 1 or (size and len(lane.waiting) >= size):
+        if not window or lane.since is None or (size and len(lane.waiting) >= size):
             return due
-        if window:
-            return max(due, lane.since + window)
-        if self.terms.rates:
-            quiet = min(lane.newest + QUIET_SECONDS, lane.since + QUIET_AT_MOST)
-            return max(due, quiet)
-        return due
+        return max(due, lane.since + window)
 
     def _choose(self, lane: _Lane, call: Call) -> None:
         """Takes the keys of a call out of those that wait."""

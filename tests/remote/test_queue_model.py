@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from dataloaders.batch import Failure
 from dataloaders.remote.aged import Aged
 from dataloaders.remote.judgement import Judgement, Remedy
-from dataloaders.remote.queue import AHEAD, QUIET_AT_MOST, Ask, Call, Queue, Terms
+from dataloaders.remote.queue import AHEAD, Ask, Call, Queue, Terms
 from dataloaders.remote.rates import ARRIVAL_SECONDS, Rate
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ class QueueMachine(RuleBasedStateMachine):
             step = self.start_calls(0.0)
             if not self.running and step is None:
                 break
-            self.now = max(self.now + QUIET_AT_MOST, step or 0.0)
+            self.now = max(self.now + 0.05, step or 0.0)
         for caller in self.callers:
             if not caller.is_gone and caller.ask.priority != AHEAD:
                 assert caller.told == 1
