@@ -20,6 +20,7 @@ from . import (
     databases,
     loading,
     lookahead,
+    remote,
     requests,
     symbols,
     views,
@@ -64,6 +65,7 @@ def main() -> None:
                 views.results(arguments.rounds, found),
                 between_requests.results(arguments.rounds, contract),
                 lookahead.results(arguments.rounds, contract),
+                remote.results(arguments.rounds),
                 requests.results(arguments.rounds),
             ):
                 print(_line(result), flush=True)  # noqa: T201 - it reports to the terminal

@@ -60,7 +60,8 @@ class RemoteLoader(DataLoader[K, V]):
 
     Args:
         account: For whom the source is called: whatever its `fetch` needs to know, for example an
-            access token. Any hashable value; it is in no error and no log.
+            access token. Any hashable value; it is in no error and no log. By default what
+            `current_account` says.
         source: The source, in the place of the class's.
         get_cache_key: As for a DataLoader.
         name: As for a DataLoader.
@@ -86,7 +87,7 @@ class RemoteLoader(DataLoader[K, V]):
     ) -> None:
         if source is not None:
             self.source = source
-        self.account = account
+        self.account = account = self.current_account() if account is None else account
         own_name = name or self.name or type(self).__name__
         if getattr(self, "source", None) is None:
             raise ConfigurationError(f"{own_name}.source", "a RemoteSource", None)
@@ -94,6 +95,14 @@ class RemoteLoader(DataLoader[K, V]):
             expected = "given, since its values are not the same for every user (`shared`)"
             raise ConfigurationError(f"{own_name}'s account", expected, account)
         super().__init__(get_cache_key=get_cache_key, name=name)
+
+    @classmethod
+    def current_account(cls) -> Hashable:
+        """Says for whom a loader calls that is made here and now: override it.
+
+        For example, for the access token in the session of the request that is being served.
+        """
+        return None
 
     # -- asking
 

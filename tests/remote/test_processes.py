@@ -1,0 +1,152 @@
+"""Remote sources under green threads, after a fork, and when a process ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.threads import run_green
+
+SOURCE = """
+import threading, time
+from dataloaders.remote import Rate, RemoteLoader, RemoteSource, asking
+from dataloaders.errors import GreenThreadsError, WaitTimeoutError
+
+class Slow(RemoteSource):
+    max_concurrency = 1
+    rates = (Rate(1, 0.2),)
+    calls = []
+    def fetch(self, keys, account):
+        self.calls.append(sorted(keys))
+        time.sleep(0.05)
+        return {key: -key for key in keys}
+
+source = Slow()
+
+class Loader(RemoteLoader):
+    shared = True
+"""
+
+TOGETHER = """
+answers = {}
+def ask(key):
+    answers[key] = Loader(source=source).get(key)
+threads = [threading.Thread(target=ask, args=(key,)) for key in range(50)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert answers == {key: -key for key in range(50)}, answers
+assert len(source.calls) <= 3, source.calls
+begun = time.monotonic()
+def hurry():
+    try:
+        with asking(within=0.05):
+            Loader(source=source).get(99)
+    except WaitTimeoutError:
+        answers[99] = "late"
+Loader(source=source).get(1)
+hurried = threading.Thread(target=hurry)
+hurried.start()
+hurried.join()
+assert answers[99] == "late"
+source.close()
+print(len(source.calls) <= 4)
+"""
+
+
+@pytest.mark.parametrize("green", ["none", "gevent", "eventlet"])
+def test_threads_of_each_kind_stand_in_one_line(green: str) -> None:
+    assert run_green(green, SOURCE + TOGETHER) == "True"
+
+
+KILLED = {
+    "gevent": """
+import gevent
+first = gevent.spawn(Loader(source=source).get, 1)
+gevent.sleep(0.02)
+killed = gevent.spawn(Loader(source=source).get, 2)
+late = gevent.spawn(Loader(source=source).get, 3)
+gevent.sleep(0.02)
+killed.kill()
+with gevent.Timeout(0.01, False):
+    Loader(source=source).get(4)
+assert (first.get(), late.get()) == (-1, -3)
+""",
+    "eventlet": """
+import eventlet
+first = eventlet.spawn(Loader(source=source).get, 1)
+eventlet.sleep(0.02)
+killed = eventlet.spawn(Loader(source=source).get, 2)
+late = eventlet.spawn(Loader(source=source).get, 3)
+eventlet.sleep(0.02)
+killed.kill()
+with eventlet.Timeout(0.01, False):
+    Loader(source=source).get(4)
+assert (first.wait(), late.wait()) == (-1, -3)
+""",
+}
+
+
+@pytest.mark.parametrize("green", ["gevent", "eventlet"])
+def test_a_green_thread_that_is_killed_in_the_line_costs_nothing(green: str) -> None:
+    program = SOURCE + KILLED[green] + "print(source.calls)"
+    assert run_green(green, program) == "[[1], [3]]"
+
+
+@pytest.mark.parametrize("green", ["gevent", "eventlet"])
+def test_an_async_fetch_is_refused_where_threads_are_green(green: str) -> None:
+    program = """
+class Async(RemoteSource):
+    async def fetch(self, keys, account):
+        return keys
+try:
+    Loader(source=Async()).get(1)
+except GreenThreadsError as error:
+    print(error)
+"""
+    assert f"but {green} has made" in run_green(green, SOURCE + program)
+
+
+def test_a_forked_process_has_a_line_of_its_own() -> None:
+    program = """
+import os
+parents = threading.Thread(target=Loader(source=source).get, args=(1,))
+parents.start()
+time.sleep(0.02)  # its call is under way, and no thread of the child's will end it
+child = os.fork()
+if child == 0:
+    try:
+        assert Loader(source=source).get(2) == -2
+        assert source.calls == [[1], [2]], source.calls
+    except BaseException:
+        import traceback
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+parents.join()
+assert Loader(source=source).get(3) == -3
+print(source.calls)
+"""
+    assert run_green("none", SOURCE + program) == "[[1], [3]]"
+
+
+def test_a_process_ends_although_a_call_hangs() -> None:
+    program = """
+class Hanging(RemoteSource):
+    def fetch(self, keys, account):
+        threading.Event().wait()
+try:
+    with asking(within=0.05):
+        Loader(source=Hanging()).get(1)
+except WaitTimeoutError:
+    print("late")
+"""
+    assert run_green("none", SOURCE + program) == "late"
+
+
+def test_who_waits_when_the_main_thread_ends_is_answered_still() -> None:
+    program = """
+def ask():
+    print(Loader(source=source).get(1))
+threading.Thread(target=ask).start()
+"""
+    assert run_green("none", SOURCE + program) == "-1"
