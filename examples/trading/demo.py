@@ -22,7 +22,8 @@ from .brokers.registry import BROKERS
 from .contract_sample import ContractTooSmallError
 from .measuring import BATCHED, NAIVE, measure
 from .operations import operations_on
-from .serving import BrokerStartError, app_serving, broker_process
+from .processes import ServerStartError
+from .serving import app_serving, broker_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             _fill(database, options.instruments, options.rows)
             measured = _measure_all(database, options.rounds)
-        except (ContractFormatError, ContractTooSmallError, BrokerStartError, OSError) as error:
+        except (ContractFormatError, ContractTooSmallError, ServerStartError, OSError) as error:
             print(error, file=sys.stderr)  # noqa: T201 - it reports to the terminal
             return 1
     print(_HEADING)  # noqa: T201 - it reports to the terminal

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
-from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -17,15 +14,11 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from . import exact_json
 from .app import close_app, create_app
 from .metering import LOOKUPS_HEADER, QUERIES_HEADER
+from .processes import server_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_ROOT = Path(__file__).parents[2]
-
-
-class BrokerStartError(Exception):
-    """The broker's process ended before it served."""
+    from pathlib import Path
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -65,17 +58,10 @@ def broker_process(database: Path) -> Iterator[str]:
     """Runs the broker as a process of its own; gives its address.
 
     Raises:
-        BrokerStartError: It does not start; why, it has written to the standard error itself.
+        ServerStartError: It does not start; why, it has written to the standard error itself.
     """
-    command = [sys.executable, "-m", "examples.trading.broker_server", "--database", str(database)]
-    with subprocess.Popen(  # noqa: S603 - this very interpreter
-        command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        url = process.stdout.readline().strip()
-        if not url:
-            raise BrokerStartError("The broker did not start.")
-        # Leaving closes its standard input, at which it ends.
+    arguments = ("--database", str(database))
+    with server_process("examples.trading.broker_server", *arguments) as url:
         yield url
 
 
