@@ -75,7 +75,7 @@ $(VENV)/.installed-%: setup.cfg pyproject.toml | $(VENV)/bin/python
 
 # The last gunicorn that has the eventlet worker.
 $(GUNICORN25)/.installed: setup.cfg pyproject.toml | $(GUNICORN25)/bin/python
-	$(GUNICORN25)/bin/python -m pip install --quiet 'gunicorn>=25,<26' eventlet --editable '.[flask]'
+	$(GUNICORN25)/bin/python -m pip install --quiet 'gunicorn>=25,<26' eventlet --editable '.[example,flask]'
 	touch $@
 
 $(VENV)/bin/python $(GUNICORN25)/bin/python:

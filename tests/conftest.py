@@ -29,7 +29,9 @@ def gunicorn25_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     config = configparser.ConfigParser()
     config.read(Path(__file__).parents[1] / "setup.cfg")
     needed = config["options"]["install_requires"].split()
-    needed += config["options.extras_require"]["flask"].split()
+    extras = config["options.extras_require"]
+    lines = [*extras["flask"].splitlines(), *extras["example"].splitlines()]
+    needed += [line for line in lines if line and not line.startswith("#")]
     packages = ["gunicorn>=25,<26", "eventlet", *needed]
     venv = tmp_path_factory.mktemp("gunicorn25")
     python = str(venv / "bin" / "python")

@@ -268,6 +268,16 @@ class _Lane:
         return list(found.values())
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for something of it."""
+        return bool(self.delayed) or any(
+            ask.open
+            for (priority, _), line in self.turns.items()
+            for ask in line
+            if priority > AHEAD
+        )
+
+    @property
     def next_delayed(self) -> float:
         """When the time of the next one has come that waits for its own."""
         return min(wanted.not_before for wanted in self.delayed)
@@ -382,9 +392,7 @@ class Queue:
     @property
     def is_idle(self) -> bool:
         """Whether nobody waits, and nothing is under way."""
-        return not self.under_way and not any(
-            lane.priority > AHEAD or lane.delayed for lane in self._lanes.values()
-        )
+        return not self.under_way and not any(lane.is_wanted for lane in self._lanes.values())
 
     # -- calls
 

@@ -6,6 +6,9 @@ Configuration, in `create_app`'s argument or the environment:
 `TRADING_BROKER`: Whose payloads the broker's are: `kite`, `ordinal` or `wicker`.
 `TRADING_BROKER_URL`: Where the broker is.
 `TRADING_LOOKUPS`: `naive`, a query for each lookup, or `batched`, through the library.
+`TRADING_MARKET_URL`: Where market data comes from, of a broker with limits; without it there are no
+    endpoints for them. They take `batched` lookups, and what the extra `example` installs.
+`TRADING_MARKET_ACCOUNT`: `api_key:access_token` of requests without an account of their own.
 """
 
 from __future__ import annotations
@@ -43,11 +46,15 @@ if TYPE_CHECKING:
 Answer = dict[str, object]
 
 _ENGINE = "trading_engine"
+_LOADERS = "trading_loaders"
+_MARKET = "trading_market"
 _DEFAULTS = {
     "TRADING_DATABASE_URI": "sqlite:///var/trading.db",
     "TRADING_BROKER": "kite",
     "TRADING_BROKER_URL": "http://127.0.0.1:8801",
     "TRADING_LOOKUPS": "batched",
+    "TRADING_MARKET_URL": "",
+    "TRADING_MARKET_ACCOUNT": "demo:token",
 }
 
 
@@ -70,12 +77,19 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.extensions[EXTENSION] = _lookups(app, engine)
     report_costs(app, engine)
     _add_endpoints(app, client)
+    if app.config["TRADING_MARKET_URL"]:
+        from .market.setup import add_market  # noqa: PLC0415 - its libraries are an extra
+
+        add_market(app, app.extensions[_LOADERS])
     _add_error_answers(app)
     return app
 
 
 def close_app(app: Flask) -> None:
-    """Closes the application's connections to the database."""
+    """Closes the application's connections to the database and to the market."""
+    market = app.extensions.get(_MARKET)
+    if market is not None:
+        market.close()
     app.extensions[_ENGINE].dispose()
 
 
@@ -93,7 +107,7 @@ def _lookups(app: Flask, engine: Engine) -> Lookups:
         app.teardown_appcontext(naive.close_session)
         return naive
     if variant == "batched":
-        DataLoaders(app, engine=engine)
+        app.extensions[_LOADERS] = DataLoaders(app, engine=engine)
         return batched
     raise ValueError(f"TRADING_LOOKUPS must be naive or batched, and not {variant!r}.")
 

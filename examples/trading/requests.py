@@ -61,9 +61,17 @@ def parse_subscription(document: object) -> tuple[str, list[WantedSymbol]]:
     Raises:
         InvalidRequestError: It is something else.
     """
-    mode = _one_of(document, "mode", "The body", MODES)
+    return _one_of(document, "mode", "The body", MODES), parse_symbols(document)
+
+
+def parse_symbols(document: object) -> list[WantedSymbol]:
+    """Reads `{"symbols": [{"symbol": …, "exchange": …}, …]}`.
+
+    Raises:
+        InvalidRequestError: It is something else.
+    """
     symbols = _field(document, "symbols", "The body")
-    return mode, _each(symbols, "symbols", LARGEST_SUBSCRIPTION, _wanted)
+    return _each(symbols, "symbols", LARGEST_SUBSCRIPTION, _wanted)
 
 
 def _leg(row: object, name: str) -> BasketLeg:

@@ -28,7 +28,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 @contextmanager
 def app_serving(
-    database: Path, broker_url: str, lookups: str, broker: str = "kite"
+    database: Path, broker_url: str, lookups: str, broker: str = "kite", market_url: str = ""
 ) -> Iterator[str]:
     """Serves the application; gives its address."""
     app = create_app(
@@ -37,6 +37,7 @@ def app_serving(
             "TRADING_BROKER": broker,
             "TRADING_BROKER_URL": broker_url,
             "TRADING_LOOKUPS": lookups,
+            "TRADING_MARKET_URL": market_url,
         }
     )
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler)

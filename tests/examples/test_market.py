@@ -1,0 +1,304 @@
+"""The example's market data, from a broker that takes one call for quotes a second."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+import pytest
+
+from tests.servers import check_log, gunicorn_workers, started
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers import Server
+
+HERE = Path(__file__).parent
+CLIENTS: Final = 100
+SECOND: Final = 1.0
+
+pytestmark = pytest.mark.timeout(120)
+
+Row = tuple[str, str, int]
+
+
+@pytest.fixture(scope="module")
+def rows(contract: Path) -> list[Row]:
+    """Symbols with their exchange and token."""
+    query = "SELECT symbol, exchange, token FROM symtoken WHERE exchange IN ('NSE', 'NFO')"
+    with closing(sqlite3.connect(contract)) as connection:
+        found = connection.execute(f"{query} ORDER BY id LIMIT 1500").fetchall()
+    return [(symbol, exchange, int(token)) for symbol, exchange, token in found]
+
+
+@pytest.fixture(scope="module")
+def simulator_url(contract: Path) -> Iterator[str]:
+    from examples.trading.simulator.serving import simulator_process
+
+    with simulator_process(contract) as url:
+        yield url
+
+
+@pytest.fixture
+def simulator(simulator_url: str) -> Iterator[httpx.Client]:
+    """The broker's own side: it has answered nothing within the last second."""
+    with httpx.Client(base_url=simulator_url) as client:
+        client.post("/simulator/faults", json={})
+        time.sleep(1.1)
+        client.delete("/simulator/log")
+        yield client
+        client.post("/simulator/faults", json={})
+
+
+@pytest.fixture
+def market(contract: Path, simulator_url: str) -> Iterator[httpx.Client]:
+    """The application, in this process."""
+    from examples.trading.serving import app_serving
+
+    with (
+        app_serving(contract, "http://127.0.0.1:1", "batched", market_url=simulator_url) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        yield client
+
+
+def price_of(token: int, timestamp: str) -> Decimal:
+    """Computes a price from what the simulator states of them."""
+    at = int(datetime.fromisoformat(f"{timestamp}+05:30").timestamp())
+    return Decimal(5 * (2_000 + token % 1_800 + (37 * at + token) % 101)) / 100
+
+
+def check_quote(shown: dict[str, Any], row: Row) -> None:
+    assert (shown["symbol"], shown["exchange"]) == row[:2]
+    quote = shown["quote"]
+    assert Decimal(quote["ltp"]) == price_of(row[2], quote["timestamp"])
+    assert 0 <= quote["age"] < 60
+
+
+def calls_of(simulator: httpx.Client, kind: str = "quote") -> list[dict[str, Any]]:
+    return [each for each in simulator.get("/simulator/log").json() if each["kind"] == kind]
+
+
+def check_rate(calls: list[dict[str, Any]], number: int = 1) -> None:
+    """Looks into what the broker has seen itself."""
+    assert not any(call["refused"] for call in calls)
+    times = [call["arrived"] for call in calls]
+    for first, last in zip(times, times[number:], strict=False):
+        assert last - first >= SECOND
+
+
+SERVERS = gunicorn_workers("market_app", threads=CLIENTS)
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+def test_a_hundred_requests_for_a_quote_each(  # noqa: PLR0917 - fixtures
+    server: Server,
+    request: pytest.FixtureRequest,
+    simulator: httpx.Client,
+    contract: Path,
+    rows: list[Row],
+    tmp_path: Path,
+) -> None:
+    python = request.getfixturevalue("gunicorn25_python") if server.old else sys.executable
+    environment = {
+        "TRADING_DATABASE_URI": f"sqlite:///{contract}",
+        "TRADING_MARKET_URL": str(simulator.base_url),
+    }
+    wanted = rows[:CLIENTS]
+    log = tmp_path / "server.log"
+    with started(server, python, log, environment, HERE) as running:
+
+        def ask(row: Row) -> None:
+            check_quote(running.get(f"/quote/{row[1]}/{row[0]}")["data"], row)
+
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(ask, wanted))
+        check_log(running)
+    calls = calls_of(simulator)
+    check_rate(calls)
+    # What the first call did not wait for, the second one has: a third, if a client came late.
+    assert len(calls) <= 3
+    assert sum(len(call["instruments"]) for call in calls) == CLIENTS
+
+
+def test_a_loop_over_many_symbols_takes_as_few_calls_as_there_can_be(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row]
+) -> None:
+    symbols = [{"symbol": symbol, "exchange": exchange} for symbol, exchange, _ in rows]
+    for path, first, count in (("/multiquotes", 0, 60), ("/async/multiquotes", 60, 1_100)):
+        answer = market.post(path, json={"symbols": symbols[first : first + count]})
+        for shown, row in zip(answer.json()["data"], rows[first : first + count], strict=True):
+            check_quote(shown, row)
+    calls = calls_of(simulator)
+    check_rate(calls)
+    assert [len(call["instruments"]) for call in calls] == [60, 500, 500, 100]
+
+
+def test_an_unknown_symbol_has_no_quote_and_costs_no_call(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row]
+) -> None:
+    assert market.get("/quote/NSE/NOSUCH").json()["data"]["quote"] is None
+    assert calls_of(simulator) == []
+    check_quote(market.get(f"/quote/{rows[0][1]}/{rows[0][0]}").json()["data"], rows[0])
+
+
+def test_an_option_chain_is_one_call(
+    market: httpx.Client, simulator: httpx.Client, contract: Path
+) -> None:
+    query = """
+        SELECT name, exchange, expiry FROM symtoken WHERE instrumenttype = 'CE'
+        GROUP BY name, exchange, expiry ORDER BY count(*) DESC LIMIT 1
+    """
+    options_of = """
+        SELECT symbol, exchange, token FROM symtoken
+        WHERE name = ? AND exchange = ? AND expiry = ? AND instrumenttype IN ('CE', 'PE')
+    """
+    with closing(sqlite3.connect(contract)) as connection:
+        name, exchange, expiry = connection.execute(query).fetchone()
+        options = connection.execute(options_of, (name, exchange, expiry)).fetchall()
+    by_symbol = {row[0]: (row[0], row[1], int(row[2])) for row in options}
+    chain = market.get(f"/optionchain/{exchange}/{name}/{expiry}").json()["data"]
+    shown = [strike[kind] for strike in chain for kind in ("CE", "PE")]
+    assert {each["symbol"] for each in shown} == by_symbol.keys()
+    for each in shown:
+        check_quote(each, by_symbol[each["symbol"]])
+    (call,) = calls_of(simulator)
+    assert len(call["instruments"]) == len(options)
+
+
+def test_candles_come_one_instrument_at_a_time_and_three_a_second(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row]
+) -> None:
+    period = {"from": "2026-11-24 09:15:00", "to": "2026-11-24 10:15:00"}
+
+    def ask(row: Row) -> list[Any]:
+        answer = market.get(f"/history/{row[1]}/{row[0]}/5minute", params=period)
+        found: list[Any] = answer.json()["data"]
+        return found
+
+    wanted = rows[:7]
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        candles = list(pool.map(ask, wanted))
+    for (_, _, token), (first, *_) in zip(wanted, candles, strict=True):
+        assert Decimal(first[1]) == price_of(token, "2026-11-24 09:15:00")
+    calls = calls_of(simulator, "history")
+    check_rate(calls, 3)
+    assert len(calls) == 7
+
+
+def test_each_account_has_calls_and_a_rate_of_its_own(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row], contract: Path
+) -> None:
+    accounts = ["ann:a", "bob:b"]
+
+    def ask(number: int) -> None:
+        row = rows[number]
+        headers = {"X-Broker-Account": accounts[number % 2]}
+        answer = market.get(f"/quote/{row[1]}/{row[0]}", headers=headers)
+        check_quote(answer.json()["data"], row)
+
+    with ThreadPoolExecutor(30) as pool:
+        list(pool.map(ask, range(30)))
+    calls = calls_of(simulator)
+    for number, account in enumerate(["ann", "bob"]):
+        own = [call for call in calls if call["api_key"] == account]
+        check_rate(own)
+        asked = sorted(name for call in own for name in call["instruments"])
+        assert asked == sorted(broker_name(contract, row) for row in rows[number:30:2])
+
+
+def broker_name(contract: Path, row: Row) -> str:
+    query = "SELECT brexchange || ':' || brsymbol FROM symtoken WHERE symbol = ? AND exchange = ?"
+    with closing(sqlite3.connect(contract)) as connection:
+        (name,) = connection.execute(query, row[:2]).fetchone()
+    return str(name)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_an_account_that_the_broker_does_not_know_is_that_requests_error_alone(
+    market: httpx.Client, rows: list[Row]
+) -> None:
+    row = rows[0]
+    refused = market.get(f"/quote/{row[1]}/{row[0]}", headers={"X-Broker-Account": "nobody"})
+    assert refused.status_code == 502
+    assert "403" in refused.json()["message"]
+    check_quote(market.get(f"/quote/{row[1]}/{row[0]}").json()["data"], row)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"reset": 1},
+        {"cut": 1},
+        {"rubbish": 1},
+        {"status": {"code": 503, "times": 1, "retry_after": None}},
+        {"status": {"code": 429, "times": 1, "retry_after": 1}},
+        {"latency": 0.3},
+    ],
+    ids="-".join,
+)
+def test_what_is_over_soon_nobody_hears_of(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row], faults: dict[str, Any]
+) -> None:
+    simulator.post("/simulator/faults", json=faults)
+
+    def ask(row: Row) -> None:
+        check_quote(market.get(f"/quote/{row[1]}/{row[0]}").json()["data"], row)
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(ask, rows[:20]))
+    check_rate(calls_of(simulator))
+
+
+def test_a_broker_that_hangs_keeps_nobody_longer_than_its_client_waits(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row]
+) -> None:
+    simulator.post("/simulator/faults", json={"hang": 100})
+
+    def ask(row: Row) -> int:
+        return market.get(f"/quote/{row[1]}/{row[0]}").status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        codes = list(pool.map(ask, rows[:10]))
+    assert set(codes) <= {502, 504}
+    simulator.post("/simulator/faults", json={})
+    check_quote(market.get(f"/quote/{rows[11][1]}/{rows[11][0]}").json()["data"], rows[11])
+
+
+def test_half_an_answer_is_no_quote_for_the_others(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row]
+) -> None:
+    simulator.post("/simulator/faults", json={"half": 1})
+    symbols = [{"symbol": symbol, "exchange": exchange} for symbol, exchange, _ in rows[:10]]
+    shown = market.post("/multiquotes", json={"symbols": symbols}).json()["data"]
+    for each, row in zip(shown[:5], rows[:5], strict=True):
+        check_quote(each, row)
+    assert [each["quote"] for each in shown[5:]] == [None] * 5
+
+
+def test_the_name_for_which_a_call_is_refused_is_found(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row], contract: Path
+) -> None:
+    bad = broker_name(contract, rows[5])
+    simulator.post("/simulator/faults", json={"refuse_instruments": [bad]})
+    codes = {}
+
+    def ask(row: Row) -> None:
+        answer = market.get(f"/quote/{row[1]}/{row[0]}")
+        codes[row] = answer.status_code
+        if answer.status_code == 200:
+            check_quote(answer.json()["data"], row)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, rows[:8]))
+    assert codes == {row: 502 if row is rows[5] else 200 for row in rows[:8]}
+    check_rate(calls_of(simulator))
