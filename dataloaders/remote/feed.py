@@ -21,6 +21,7 @@ from dataloaders.errors import (
     NoTokenError,
 )
 
+from .calls import Call
 from .subscriptions import Message, SubscriptionCounts, Subscriptions
 from .wishes import Listener, Wishes
 
@@ -46,39 +47,6 @@ class Delivery(NamedTuple, Generic[C, K]):
     client: C
     key: K
     tick: Any
-
-
-class Call(Generic[C, K]):
-    """One call of `subscribe` that waits for its answers.
-
-    Attributes:
-        client: Who has called.
-        errors: For each key that was asked for, its error, if there is one already.
-        deadline: Until when it waits for a connection.
-        future: What the caller waits for.
-    """
-
-    __slots__ = ("client", "deadline", "errors", "future")
-
-    def __init__(self, client: C, keys: Iterable[K], deadline: float) -> None:
-        self.client = client
-        self.errors: dict[K, Exception | None] = dict.fromkeys(keys)
-        self.deadline = deadline
-        self.future: Future[dict[K, Exception | None]] = Future()
-        # From here on it cannot be cancelled: the wish would stay.
-        self.future.set_running_or_notify_cancel()
-
-    def listeners(self) -> Iterable[Listener[C, K]]:
-        """Yields what it wants."""
-        return (Listener(self.client, key) for key in self.errors)
-
-    def is_refused(self) -> bool:
-        """Whether there is nothing left to wait for."""
-        return None not in self.errors.values()
-
-    def answer(self, error: Exception | None = None) -> None:
-        """Answers it; the error is that of all keys that have none of their own."""
-        self.future.set_result({key: own or error for key, own in self.errors.items()})
 
 
 class Connection:
@@ -199,9 +167,9 @@ class Feed(ABC, Generic[C, K, T]):
 
         Returns:
             A future, to wait for with `result()` or `asyncio.wrap_future`: for each key None if it
-            is subscribed, or the error for which it is not. A NoTokenError says that it is unknown,
-            a SubscriptionLimitError that the connection is full, and whatever `resolve` raises is
-            the error of all keys that it was asked for.
+            is subscribed, or was taken back since, or else its error. A NoTokenError says that it
+            is unknown, a SubscriptionLimitError that the connection is full, and whatever `resolve`
+            raises is the error of all keys that it was asked for.
 
         Raises:
             InvalidKeyError: The keys are no list.

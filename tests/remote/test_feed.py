@@ -351,6 +351,21 @@ def test_closing_answers_everybody(feed: SymbolFeed, where: str) -> None:
     assert feed._thread is None
 
 
+@pytest.mark.parametrize("where", ["resolving", "sending"])
+def test_the_next_call_goes_on_where_a_thread_was_killed(feed: SymbolFeed, where: str) -> None:
+    def end(*_: object) -> None:
+        raise SystemExit
+
+    feed.connect()
+    setattr(feed, f"while_{where}", end)
+    killed = feed.subscribe("tab", symbols(1))
+    until(lambda: feed._thread is None)
+    setattr(feed, f"while_{where}", lambda *_: None)
+    assert feed.subscribe("tab", symbols(2)).result(SECONDS) == {"S2": None}
+    assert killed.result(SECONDS) == {"S1": None}
+    assert feed.broker.has.keys() == {1, 2}
+
+
 def test_closing_answers_who_waits_for_a_connection(feed: SymbolFeed) -> None:
     future = feed.subscribe("tab", ["S1", "NO SUCH"])
     until(lambda: bool(feed._unsent))
