@@ -8,8 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 from weakref import WeakSet
 
 from dataloaders.batch import Failure, answers_from
@@ -24,6 +23,9 @@ from dataloaders.errors import (
 from .calls import Call
 from .subscriptions import Message, SubscriptionCounts, Subscriptions
 from .wishes import Listener, Wishes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 logger = logging.getLogger(__name__)
 

@@ -351,6 +351,7 @@ def test_closing_answers_everybody(feed: SymbolFeed, where: str) -> None:
     assert feed._thread is None
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("where", ["resolving", "sending"])
 def test_the_next_call_goes_on_where_a_thread_was_killed(feed: SymbolFeed, where: str) -> None:
     def end(*_: object) -> None:
