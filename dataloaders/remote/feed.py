@@ -316,8 +316,7 @@ class Feed(ABC, Generic[C, K, T]):
     def _has_work(self) -> bool:
         if self._is_closed:
             return False
-        may_send = self._connection is not None
-        return bool(self._resolving or self._collected or (may_send and self._is_due))
+        return bool(self._collected) or (self._is_due and self._connection is not None)
 
     def _take_overdue(self, now: float) -> list[Call[C, K]]:
         if self._connection is not None:
@@ -370,7 +369,6 @@ class Feed(ABC, Generic[C, K, T]):
                 for listener in call.listeners():
                     call.errors[listener.key] = refused.get(listener)
             self._unsent += [call for call in calls if not call.is_refused()]
-            self._is_due = True
         for call in calls:
             if call.is_refused():
                 call.answer()
@@ -382,19 +380,18 @@ class Feed(ABC, Generic[C, K, T]):
                 return
             self._is_due = False
             messages = self._subscriptions.changes()
-        told: list[Call[C, K]] = []
         try:
-            are_sent = all(
-                self._wait_to_send(connection) and self._is_sent(message, connection)
-                for message in messages
-            )
+            for message in messages:
+                if not (self._wait_to_send(connection) and self._is_sent(message, connection)):
+                    return
         finally:
             with self._changed:
                 for message in messages:  # those that were sent have ended
                     self._subscriptions.failed(message)
         with self._changed:
-            if are_sent and self._connection is connection:
-                told, self._unsent = self._unsent, []
+            if self._connection is not connection:
+                return
+            told, self._unsent = self._unsent, []
         for call in told:
             call.answer()
 

@@ -120,7 +120,7 @@ class Subscriptions(Generic[C, K]):
         asked = dict.fromkeys(keys)
         shared = len(asked.keys() & self._clients.keys())
         new = len(asked) - shared
-        if self._max_keys is not None and new and len(self) + new > self._max_keys:
+        if self._max_keys is not None and len(self) + new > self._max_keys:
             raise SubscriptionLimitError(self._max_keys, len(self), new)
         for key in asked:
             self._clients.setdefault(key, {})[client] = mode
@@ -182,10 +182,8 @@ class Subscriptions(Generic[C, K]):
         begun: dict[Hashable, list[K]] = {}
         moved: dict[Hashable, list[K]] = {}
         busy = {key for message in self._under_way.values() for key in message.keys}
-        later: dict[K, None] = {}
         for key in self._changed:
-            if key in busy:
-                later[key] = None
+            if key in busy:  # it is looked at again when its message has ended
                 continue
             wanted = self._wanted(key)
             told = self._told.get(key, NOTHING)
@@ -198,7 +196,7 @@ class Subscriptions(Generic[C, K]):
                 begun.setdefault(told, []).append(key)
             if told != wanted:
                 moved.setdefault(wanted, []).append(key)
-        self._changed = later
+        self._changed = {}
         messages = [
             *(Message("unsubscribe", None, part) for part in self._parts(ended)),
             *(Message("subscribe", mode, part) for mode, part in self._parts_by_mode(begun)),

@@ -99,7 +99,7 @@ class Wishes(Generic[C, K, T]):
         """
         self._tokens.update((key, token) for key, token in tokens.items() if key in self._counts)
         refused: dict[Listener[C, K], Exception] = {}
-        for listener in dict.fromkeys(listeners):
+        for listener in listeners:
             client, key = listener
             wish = self._wishes.get(client, {}).get(key)
             # One that is newer than this turn is another call's, and the next turn's.

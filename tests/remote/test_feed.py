@@ -76,6 +76,10 @@ def feed() -> Iterator[SymbolFeed]:
     made.close()
 
 
+def what_is_kept_of_wishes(feed: SymbolFeed) -> list[object]:
+    return [feed._wishes._wishes, feed._wishes._counts, feed._wishes._tokens]
+
+
 def test_without_a_connection_symbols_are_resolved_and_nothing_is_sent(feed: SymbolFeed) -> None:
     future = feed.subscribe("tab", symbols(1, 2))
     until(lambda: len(feed.resolved) == 1)
@@ -99,6 +103,7 @@ def test_what_is_unknown_is_said_without_a_connection_and_asked_anew(feed: Symbo
         answers = feed.subscribe("tab", ["NO SUCH"]).result(SECONDS)
         assert isinstance(answers["NO SUCH"], NoTokenError)
     assert feed.resolved == [["NO SUCH"]] * 2
+    assert what_is_kept_of_wishes(feed) == [{}, {}, {}]
 
 
 def test_an_error_of_resolve_is_that_of_its_keys(feed: SymbolFeed) -> None:
@@ -237,6 +242,7 @@ def test_a_client_that_is_dropped_while_its_turn_is_under_way_leaves_nothing(
     assert {key for message in feed.broker.messages for key in message.keys} == {2, 3}
     assert feed.deliver(1, "tick") == []
     assert feed.deliver(2, "tick") == [("stays", "S2", "tick")]
+    assert feed._wishes._tokens == {"S2": 2, "S3": 3}
 
 
 def test_a_client_that_changes_its_mind_twice_in_a_turn_is_served(feed: SymbolFeed) -> None:
@@ -249,6 +255,52 @@ def test_a_client_that_changes_its_mind_twice_in_a_turn_is_served(feed: SymbolFe
     gate.is_open.set()
     assert first.result(SECONDS) == second.result(SECONDS) == {"S1": None}
     assert feed.broker.has == {1: "ltp"}
+
+
+def test_what_fails_is_no_matter_to_who_asked_again_meanwhile(feed: SymbolFeed) -> None:
+    def fail() -> None:
+        gate()
+        raise OSError("no database")
+
+    gate = Gate()
+    feed.connect()
+    feed.while_resolving = fail
+    first = feed.subscribe("tab", symbols(1))
+    gate.is_reached.wait(SECONDS)
+    second = feed.subscribe("tab", symbols(1))
+    feed.while_resolving = lambda: None
+    gate.is_open.set()
+    assert isinstance(first.result(SECONDS)["S1"], OSError)
+    assert second.result(SECONDS) == {"S1": None}
+    assert feed.broker.has == {1: "quote"}
+
+
+def test_a_turn_waits_for_those_who_come_soon(
+    feed: SymbolFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "QUIET_SECONDS", 0.3)
+    monkeypatch.setattr(feed_module, "MAX_TURN_SECONDS", SECONDS)
+    feed.connect()
+    futures = []
+    for number in range(3):
+        futures.append(feed.subscribe("tab", symbols(number)))
+        time.sleep(0.01)
+    assert all(set(future.result(SECONDS).values()) == {None} for future in futures)
+    assert feed.broker.messages == [("subscribe", "quote", (0, 1, 2))]
+
+
+def test_a_turn_ends_although_others_keep_coming(
+    feed: SymbolFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "QUIET_SECONDS", 0.3)
+    feed.connect()
+    first = feed.subscribe("tab", symbols(1))
+
+    def is_answered() -> bool:
+        feed.subscribe("other", symbols(2))
+        return first.done()
+
+    until(is_answered)
 
 
 def test_a_connection_lost_in_mid_send_costs_nobody_anything(feed: SymbolFeed) -> None:
@@ -291,19 +343,32 @@ def test_an_old_connections_end_is_not_the_new_ones(feed: SymbolFeed) -> None:
     assert feed.subscribe("tab", symbols(1)).result(SECONDS) == {"S1": None}
 
 
-def test_a_new_connection_in_mid_send_gets_all(feed: SymbolFeed) -> None:
-    """The message that is on its way may be the old connection's, whatever becomes of it."""
-    gate = feed.while_sending = Gate()
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize("number", [1, 300])
+def test_a_new_connection_in_mid_send_gets_all(number: int, is_lost: bool) -> None:  # noqa: FBT001 - pytest passes it by name
+    class Impatient(SymbolFeed):
+        timeout = 0.0  # with a connection, nobody waits for one
+
+    def hold_up(_: Message[int]) -> None:
+        feed.while_sending = lambda _: None
+        gate()
+        if is_lost:
+            raise ConnectionError("lost")
+
+    feed = Impatient()
+    gate = Gate()
+    feed.while_sending = hold_up
     feed.connect()
-    future = feed.subscribe("tab", symbols(*range(300)))
+    future = feed.subscribe("tab", symbols(*range(number)))
     gate.is_reached.wait(SECONDS)
     old = feed.broker
     feed.connect()
     gate.is_open.set()
     assert set(future.result(SECONDS).values()) == {None}
-    assert len(old.messages) == 1
-    assert feed.broker.has.keys() == {*range(300)}
-    assert len(feed.broker.messages) == 3
+    assert len(old.messages) == (not is_lost)
+    assert feed.broker.has.keys() == {*range(number)}
+    assert len(feed.broker.messages) == -(-number // feed.max_per_message)
+    feed.close()
 
 
 def test_who_waits_for_a_connection_too_long_hears_of_it_and_keeps_the_wish() -> None:
@@ -340,15 +405,18 @@ def test_closing_answers_everybody(feed: SymbolFeed, where: str) -> None:
     feed.close()
     for future in futures:
         assert {type(error) for error in future.result(0).values()} == {FeedClosedError}
+    old = feed.broker
+    feed.connect()
     gate.is_open.set()
     until(lambda: feed._thread is None)
-    assert len(feed.broker.messages) == (where == "sending")
+    assert len(old.messages) == (where == "sending")
     feed.connect()
     feed.unsubscribe("tab", symbols(1))
     feed.close()
+    assert feed._thread is None
+    assert not feed.broker.messages
     with pytest.raises(FeedClosedError, match="SymbolFeed is closed"):
         feed.subscribe("tab", symbols(3))
-    assert feed._thread is None
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -407,11 +475,11 @@ def test_a_feed_that_is_forgotten_is_gone(monkeypatch: pytest.MonkeyPatch) -> No
 def test_who_keeps_wanting_and_not_wanting_leaves_nothing(feed: SymbolFeed) -> None:
     feed.connect()
     for number in range(30):
-        feed.subscribe("tab", symbols(number)).result(SECONDS)
+        for mode in ("ltp", "full"):
+            feed.subscribe("tab", symbols(number), mode).result(SECONDS)
         feed.unsubscribe("tab", symbols(number))
     until(lambda: not feed.broker.has)
-    wishes = feed._wishes
-    assert [wishes._wishes, wishes._counts, wishes._tokens] == [{}, {}, {}]
+    assert what_is_kept_of_wishes(feed) == [{}, {}, {}]
 
 
 async def test_a_coroutine_waits_for_its_answer(feed: SymbolFeed) -> None:
@@ -525,13 +593,19 @@ def test_a_forked_process_begins_anew() -> None:
 
 
 AT_EXIT = """
-from tests.remote.feeds import Gate, SymbolFeed, symbols
+import threading, time
+from tests.remote.feeds import SymbolFeed, symbols
 
+def hang(_):
+    is_sending.set()
+    time.sleep(1_000)
+
+is_sending = threading.Event()
 feed = SymbolFeed()
 feed.connect()
-feed.while_sending = Gate()
+feed.while_sending = hang
 feed.subscribe("tab", symbols(1))
-feed.while_sending.is_reached.wait(20)
+is_sending.wait(20)
 feed.subscribe("tab", symbols(2))
 print("done")
 """
