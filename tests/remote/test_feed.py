@@ -410,11 +410,11 @@ def test_closing_answers_everybody(feed: SymbolFeed, where: str) -> None:
     gate.is_open.set()
     until(lambda: feed._thread is None)
     assert len(old.messages) == (where == "sending")
+    assert not feed.broker.messages
     feed.connect()
     feed.unsubscribe("tab", symbols(1))
     feed.close()
     assert feed._thread is None
-    assert not feed.broker.messages
     with pytest.raises(FeedClosedError, match="SymbolFeed is closed"):
         feed.subscribe("tab", symbols(3))
 
