@@ -244,6 +244,55 @@ class NoRegistryError(DataLoaderError, RuntimeError):
         )
 
 
+class UnknownModeError(DataLoaderError, ValueError):
+    """A subscription was asked for in a mode that the feed does not have."""
+
+    def __init__(self, mode: object, modes: Sequence[object]) -> None:
+        expected = f"one of {shown(list(modes))}, or None" if modes else "None"
+        super().__init__(
+            f"The mode of a subscription must be {expected}, but is {shown(mode)}. "
+            "Nothing was subscribed; declare all modes, from the least to the most."
+        )
+
+
+class SubscriptionLimitError(DataLoaderError, RuntimeError):
+    """More was to be subscribed than a connection takes."""
+
+    def __init__(self, max_keys: int, wanted: int, more: int) -> None:
+        super().__init__(
+            f"A connection takes {max_keys} subscriptions; {wanted} are wanted, and {more} more "
+            "were asked for. Nothing of this was subscribed; unsubscribe others, or use one more "
+            "connection."
+        )
+
+
+class NoTokenError(DataLoaderError, LookupError):
+    """The broker has no token for what was to be subscribed."""
+
+    def __init__(self, feed: str, key: object) -> None:
+        super().__init__(
+            f"{feed} expected resolve to give a token for {shown(key)}, but there is none. "
+            "It was not subscribed; see whether the contract has it."
+        )
+
+
+class FeedTimeoutError(DataLoaderError, TimeoutError):
+    """There was no connection to subscribe on; the wish stays."""
+
+    def __init__(self, feed: str, seconds: float) -> None:
+        super().__init__(
+            f"{feed} was not connected within {seconds:g} seconds. What was asked for is "
+            "subscribed as soon as it is; unsubscribe what is not to be."
+        )
+
+
+class FeedClosedError(DataLoaderError, RuntimeError):
+    """A feed was closed before it could subscribe."""
+
+    def __init__(self, feed: str) -> None:
+        super().__init__(f"{feed} is closed and subscribes nothing any more. Make a new one.")
+
+
 class ContractFormatError(DataLoaderError, ValueError):
     """A file is not a master contract in the expected format; nothing was imported."""
 

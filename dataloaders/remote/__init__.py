@@ -2,16 +2,21 @@
 
 from .aged import Aged
 from .asking import asking
+from .feed import Delivery, Feed
 from .judgement import FAIL, SPLIT, Judgement, Remedy, judge_status
 from .loader import RemoteLoader
 from .rates import Rate
 from .source import RemoteSource
+from .subscriptions import Message
 
 __all__ = [
     "FAIL",
     "SPLIT",
     "Aged",
+    "Delivery",
+    "Feed",
     "Judgement",
+    "Message",
     "Rate",
     "Remedy",
     "RemoteLoader",

@@ -1,0 +1,433 @@
+"""A market-data feed that many clients subscribe to, and one connection."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+from weakref import WeakSet
+
+from dataloaders.batch import Failure, answers_from
+from dataloaders.errors import (
+    ConfigurationError,
+    FeedClosedError,
+    FeedTimeoutError,
+    InvalidKeyError,
+    NoTokenError,
+)
+
+from .feed_calls import Call
+from .subscriptions import Message, SubscriptionCounts, Subscriptions
+from .wishes import Listener, Wishes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+logger = logging.getLogger(__name__)
+
+C = TypeVar("C", bound=Hashable)
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T", bound=Hashable)
+
+QUIET_SECONDS: Final = 0.0005
+"""A turn is over when nobody has called for so long."""
+
+MAX_TURN_SECONDS: Final = 0.05
+"""It is over after so long although somebody has."""
+
+IDLE_SECONDS: Final = 2.0
+"""For how long a feed's thread waits for something to do before it ends."""
+
+
+class Delivery(NamedTuple, Generic[C, K]):
+    """A tick for one client, by one of the keys that it wants it by."""
+
+    client: C
+    key: K
+    tick: Any
+
+
+class Connection:
+    """One connection, also where the application has one object for all of them.
+
+    Attributes:
+        handle: What the application sends by.
+    """
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle: Any) -> None:  # noqa: ANN401 - whatever the application sends by
+        self.handle = handle
+
+
+class Feed(ABC, Generic[C, K, T]):
+    """Turns what many clients want of a feed, at will, into the fewest messages to the broker.
+
+    Derive a class that resolves keys and sends messages, and have its connection tell when it is
+    up (`connected`) and lost (`disconnected`). Clients may call from any thread. What they ask for
+    within a turn goes together: a turn lasts as long as others call within half a millisecond, 50
+    at most, and whatever is asked for while messages are being sent is the next one's.
+
+    `resolve` and `send` are called in a thread of the feed's own, one call at a time; it runs only
+    as long as there is something to do. A forked process begins with nothing wanted and without a
+    connection: the futures from before the fork are its parent's.
+
+    Attributes:
+        max_per_message: Keys in a message at most.
+        modes: All modes, from the least to the most; none if there is one kind of subscription.
+        default_mode: The mode that the broker gives to whatever is subscribed, so that it takes a
+            "mode" message for any other. Without one, a "subscribe" message says the mode.
+        max_keys: Tokens that the connection takes at most; None for no limit.
+        min_interval: Seconds from one message to the next, at least.
+        timeout: Seconds that a caller waits for a connection.
+
+    Raises:
+        ConfigurationError: One of these is not what it has to be.
+    """
+
+    max_per_message: ClassVar[int] = 1_000
+    modes: ClassVar[Sequence[Hashable]] = ()
+    default_mode: ClassVar[Hashable] = None
+    max_keys: ClassVar[int | None] = None
+    min_interval: ClassVar[float] = 0.0
+    timeout: ClassVar[float] = 10.0
+
+    def __init__(self) -> None:
+        self._name = type(self).__name__
+        for name, seconds in (("min_interval", self.min_interval), ("timeout", self.timeout)):
+            if not seconds >= 0:
+                raise ConfigurationError(f"{self._name}.{name}", "a number from 0 on", seconds)
+        self._is_closed = False
+        self.forget()
+        _all.add(self)
+
+    def forget(self) -> None:
+        """Begins anew, as in a forked process: another thread may have held what was here."""
+        self._changed = threading.Condition()  # guards all that follows
+        self._subscriptions: Subscriptions[Listener[C, K], T] = Subscriptions(
+            max_per_message=self.max_per_message,
+            modes=self.modes,
+            default_mode=self.default_mode,
+            max_keys=self.max_keys,
+        )
+        self._wishes: Wishes[C, K, T] = Wishes(self._subscriptions)
+        self._collected: list[Call[C, K]] = []
+        self._resolving: list[Call[C, K]] = []
+        self._unsent: list[Call[C, K]] = []
+        self._arrivals = 0
+        self._is_due = False  # whether the broker may have to be told of something
+        self._connection: Connection | None = None
+        self._last_error: Exception | None = None
+        self._may_send_at = 0.0
+        self._thread: threading.Thread | None = None
+
+    # -- what an application says
+
+    @abstractmethod
+    def resolve(self, keys: list[K]) -> Mapping[K, T | Exception | None]:
+        """Returns the broker's tokens of keys, which are all new ones of a turn.
+
+        Args:
+            keys: The keys, each once. Their tokens are remembered as long as somebody wants them.
+
+        Returns:
+            A mapping of key to token (or a list of tokens in key order). A key that is unknown is
+            None, or not in it; an exception in the place of a token is that key's error.
+        """
+
+    @abstractmethod
+    def send(self, connection: Any, message: Message[T]) -> None:  # noqa: ANN401 - the application's
+        """Sends the broker a message.
+
+        Args:
+            connection: What `connected` was called with: a newer one is not to be used.
+            message: The message.
+
+        Raises:
+            Exception: The connection is lost. No more is sent until `connected` is called.
+        """
+
+    # -- what clients call
+
+    def subscribe(
+        self, client: C, keys: Iterable[K], mode: Hashable = None
+    ) -> Future[dict[K, Exception | None]]:
+        """Has a client hear of keys; of those that it hears of already, in this mode from now on.
+
+        The answer comes when the broker was told. Without a connection, it comes after `timeout`
+        seconds at the latest, as a FeedTimeoutError for each key; the wish stays nevertheless, and
+        the keys are subscribed as soon as there is a connection. `unsubscribe` takes it back.
+
+        Args:
+            client: Who wants them.
+            keys: What is wanted.
+            mode: In which mode; None for the broker's default, or else the least.
+
+        Returns:
+            A future, to wait for with `result()` or `asyncio.wrap_future`: for each key None if it
+            is subscribed, or was taken back since, or else its error. A NoTokenError says that it
+            is unknown, a SubscriptionLimitError that the connection is full, and whatever `resolve`
+            raises is the error of all keys that it was asked for.
+
+        Raises:
+            InvalidKeyError: The keys are no list.
+            UnknownModeError: There is no such mode.
+            FeedClosedError: The feed is closed.
+        """
+        call = Call(client, self._checked(keys), time.monotonic() + self.timeout)
+        mode = self._subscriptions.checked_mode(mode)
+        with self._changed:
+            if self._is_closed:
+                raise FeedClosedError(self._name)
+            self._start()
+            self._wishes.add(client, call.errors, mode)
+            self._collected.append(call)
+            self._wake()
+        return call.future
+
+    def unsubscribe(self, client: C, keys: Iterable[K]) -> None:
+        """Has a client hear of keys no longer, as of now; the broker is told in the next turn.
+
+        Args:
+            client: Who wants them no longer.
+            keys: What is not wanted. What it did not want anyhow is no error.
+
+        Raises:
+            InvalidKeyError: The keys are no list.
+        """
+        keys = self._checked(keys)
+        with self._changed:
+            self._wishes.end(client, keys)
+            self._tell_broker()
+
+    def drop(self, client: C) -> None:
+        """Has a client hear of nothing any more, as of now."""
+        with self._changed:
+            self._wishes.end_all(client)
+            self._tell_broker()
+
+    def _checked(self, keys: Iterable[K]) -> list[K]:
+        if isinstance(keys, str | bytes):
+            raise InvalidKeyError(self._name, keys, "a list of keys", "Put a single key in a list.")
+        return list(keys)
+
+    # -- what the connection's thread calls
+
+    def connected(self, connection: Any) -> None:  # noqa: ANN401 - the application's
+        """Takes note of a new connection, on which everything that is wanted is sent once.
+
+        Args:
+            connection: What `send` is to send by. If that is one object for all connections, a
+                message that is being sent at this very moment may reach the new one besides.
+        """
+        with self._changed:
+            self._connection = Connection(connection)
+            self._subscriptions.reset()
+            self._tell_broker()
+
+    def disconnected(self, connection: Any) -> None:  # noqa: ANN401 - the application's
+        """Takes note that a connection is lost; nothing is sent until there is another.
+
+        Args:
+            connection: What `connected` was called with. There may be a newer one already.
+        """
+        with self._changed:
+            if self._connection is not None and self._connection.handle is connection:
+                self._connection = None
+                self._changed.notify_all()
+
+    def deliver(self, token: T, tick: Any) -> list[Delivery[C, K]]:  # noqa: ANN401 - whatever a broker sends
+        """Returns who is to hear of a tick, by which of their keys."""
+        with self._changed:
+            listeners = self._subscriptions.clients_of(token)
+        return [Delivery(client, key, tick) for client, key in listeners]
+
+    # -- the whole of it
+
+    @property
+    def counts(self) -> SubscriptionCounts:
+        """What was asked for so far, in tokens, and how many messages it took."""
+        return self._subscriptions.counts
+
+    def close(self) -> None:
+        """Ends it: whoever waits is answered with a FeedClosedError, and no more is sent."""
+        with self._changed:
+            self._is_closed = True
+            self._connection = None
+            waiting = [*self._resolving, *self._collected, *self._unsent]
+            self._resolving, self._collected, self._unsent = [], [], []
+            self._changed.notify_all()
+        for call in waiting:
+            call.answer(FeedClosedError(self._name))
+
+    # -- its thread
+
+    def _start(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="dataloaders-feed", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def _wake(self) -> None:
+        self._arrivals += 1
+        self._changed.notify_all()
+
+    def _tell_broker(self) -> None:
+        self._is_due = True
+        if self._connection is not None and not self._is_closed:
+            self._start()
+        self._wake()
+
+    def _run(self) -> None:
+        try:
+            while self._wait_for_work():
+                self._wait_for_others()
+                self._settle(*self._resolved())
+                self._send_changes()
+        except BaseException:  # a killed green thread: the next call starts another
+            with self._changed:
+                self._thread = None
+            raise
+
+    def _wait_for_work(self) -> bool:
+        """Waits for something to do; False if there is nothing, and the thread is to end."""
+        idle_until = time.monotonic() + IDLE_SECONDS
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                overdue = self._take_overdue(now)
+                if not overdue:
+                    if self._has_work():
+                        return True
+                    until = self._unsent[0].deadline if self._unsent else idle_until
+                    if self._is_closed or now >= until:
+                        self._thread = None  # under the lock, so that whoever comes starts another
+                        return False
+                    self._changed.wait(min(until - now, IDLE_SECONDS))
+            for call in overdue:
+                error = FeedTimeoutError(self._name, self.timeout)
+                error.__cause__ = self._last_error
+                call.answer(error)
+
+    def _has_work(self) -> bool:
+        if self._is_closed:
+            return False
+        return bool(self._collected) or (self._is_due and self._connection is not None)
+
+    def _take_overdue(self, now: float) -> list[Call[C, K]]:
+        if self._connection is not None:
+            return []
+        overdue = [call for call in self._unsent if call.deadline <= now]
+        self._unsent = [call for call in self._unsent if call.deadline > now]
+        return overdue
+
+    def _wait_for_others(self) -> None:
+        until = time.monotonic() + MAX_TURN_SECONDS
+        arrivals = -1
+        while arrivals != self._arrivals and time.monotonic() < until:
+            arrivals = self._arrivals
+            time.sleep(QUIET_SECONDS)
+
+    def _resolved(self) -> tuple[dict[K, T], dict[K, Exception]]:
+        """Ends collecting; returns the new keys' tokens, and the errors of those that have none."""
+        with self._changed:
+            # If it is ended in the middle, the calls are still there for the next thread.
+            self._resolving += self._collected
+            self._collected = []
+            keys = self._wishes.begin_turn(key for call in self._resolving for key in call.errors)
+        if not keys:
+            return {}, {}
+        try:
+            answers = answers_from(
+                self._name, dict(zip(keys, keys, strict=True)), self.resolve(keys)
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
+            return {}, dict.fromkeys(keys, error)
+        tokens: dict[K, T] = {}
+        errors: dict[K, Exception] = {}
+        for key in keys:
+            answer = answers[key]
+            if answer is None:
+                errors[key] = NoTokenError(self._name, key)
+            elif isinstance(answer, Failure):
+                errors[key] = answer.error
+            else:
+                tokens[key] = answer
+        return tokens, errors
+
+    def _settle(self, tokens: dict[K, T], errors: dict[K, Exception]) -> None:
+        with self._changed:
+            calls, self._resolving = self._resolving, []
+            refused = self._wishes.grant(
+                (listener for call in calls for listener in call.listeners()), tokens, errors
+            )
+            for call in calls:
+                for listener in call.listeners():
+                    call.errors[listener.key] = refused.get(listener)
+            self._unsent += [call for call in calls if not call.is_refused()]
+        for call in calls:
+            if call.is_refused():
+                call.answer()
+
+    def _send_changes(self) -> None:
+        with self._changed:
+            connection = self._connection
+            if connection is None:
+                return
+            self._is_due = False
+            messages = self._subscriptions.changes()
+        try:
+            for message in messages:
+                if not (self._wait_to_send(connection) and self._is_sent(message, connection)):
+                    return
+        finally:
+            with self._changed:
+                for message in messages:  # those that were sent have ended
+                    self._subscriptions.failed(message)
+        with self._changed:
+            if self._connection is not connection:
+                return
+            told, self._unsent = self._unsent, []
+        for call in told:
+            call.answer()
+
+    def _wait_to_send(self, connection: Connection) -> bool:
+        """Waits until a message may be sent; False if the connection is gone by then."""
+        with self._changed:
+            while self._connection is connection:
+                seconds = self._may_send_at - time.monotonic()
+                if seconds <= 0:
+                    return True
+                self._changed.wait(seconds)
+        return False
+
+    def _is_sent(self, message: Message[T], connection: Connection) -> bool:
+        try:
+            self.send(connection.handle, message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it was not sent
+            logger.warning("%s could not send, and waits for a connection: %r", self._name, error)
+            with self._changed:
+                self._last_error = error
+                if self._connection is connection:
+                    self._connection = None
+            return False
+        with self._changed:
+            self._may_send_at = time.monotonic() + self.min_interval
+            self._subscriptions.sent(message)
+        return True
+
+
+_all: WeakSet[Feed[Any, Any, Any]] = WeakSet()
+
+
+def _forget_all() -> None:
+    for feed in list(_all):
+        feed.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
