@@ -96,18 +96,20 @@ class Feed(ABC, Generic[C, K, T]):
     min_interval: ClassVar[float] = 0.0
     timeout: ClassVar[float] = 10.0
 
+    # Names with two underscores, where a class that derives from it may well have the same.
+
     def __init__(self) -> None:
-        self._name = type(self).__name__
+        self.__name = type(self).__name__
         for name, seconds in (("min_interval", self.min_interval), ("timeout", self.timeout)):
             if not seconds >= 0:
-                raise ConfigurationError(f"{self._name}.{name}", "a number from 0 on", seconds)
+                raise ConfigurationError(f"{self.__name}.{name}", "a number from 0 on", seconds)
         self._is_closed = False
         self.forget()
         _all.add(self)
 
     def forget(self) -> None:
         """Begins anew, as in a forked process: another thread may have held what was here."""
-        self._changed = threading.Condition()  # guards all that follows
+        self.__changed = threading.Condition()  # guards all that follows
         self._subscriptions: Subscriptions[Listener[C, K], T] = Subscriptions(
             max_per_message=self.max_per_message,
             modes=self.modes,
@@ -120,10 +122,10 @@ class Feed(ABC, Generic[C, K, T]):
         self._unsent: list[Call[C, K]] = []
         self._arrivals = 0
         self._is_due = False  # whether the broker may have to be told of something
-        self._connection: Connection | None = None
+        self.__connection: Connection | None = None
         self._last_error: Exception | None = None
         self._may_send_at = 0.0
-        self._thread: threading.Thread | None = None
+        self.__thread: threading.Thread | None = None
 
     # -- what an application says
 
@@ -180,9 +182,9 @@ class Feed(ABC, Generic[C, K, T]):
         """
         call = Call(client, self._checked(keys), time.monotonic() + self.timeout)
         mode = self._subscriptions.checked_mode(mode)
-        with self._changed:
+        with self.__changed:
             if self._is_closed:
-                raise FeedClosedError(self._name)
+                raise FeedClosedError(self.__name)
             self._start()
             self._wishes.add(client, call.errors, mode)
             self._collected.append(call)
@@ -200,19 +202,21 @@ class Feed(ABC, Generic[C, K, T]):
             InvalidKeyError: The keys are no list.
         """
         keys = self._checked(keys)
-        with self._changed:
+        with self.__changed:
             self._wishes.end(client, keys)
             self._tell_broker()
 
     def drop(self, client: C) -> None:
         """Has a client hear of nothing any more, as of now."""
-        with self._changed:
+        with self.__changed:
             self._wishes.end_all(client)
             self._tell_broker()
 
     def _checked(self, keys: Iterable[K]) -> list[K]:
         if isinstance(keys, str | bytes):
-            raise InvalidKeyError(self._name, keys, "a list of keys", "Put a single key in a list.")
+            raise InvalidKeyError(
+                self.__name, keys, "a list of keys", "Put a single key in a list."
+            )
         return list(keys)
 
     # -- what the connection's thread calls
@@ -224,8 +228,8 @@ class Feed(ABC, Generic[C, K, T]):
             connection: What `send` is to send by. If that is one object for all connections, a
                 message that is being sent at this very moment may reach the new one besides.
         """
-        with self._changed:
-            self._connection = Connection(connection)
+        with self.__changed:
+            self.__connection = Connection(connection)
             self._subscriptions.reset()
             self._tell_broker()
 
@@ -235,18 +239,23 @@ class Feed(ABC, Generic[C, K, T]):
         Args:
             connection: What `connected` was called with. There may be a newer one already.
         """
-        with self._changed:
-            if self._connection is not None and self._connection.handle is connection:
-                self._connection = None
-                self._changed.notify_all()
+        with self.__changed:
+            if self.__connection is not None and self.__connection.handle is connection:
+                self.__connection = None
+                self.__changed.notify_all()
 
     def deliver(self, token: T, tick: Any) -> list[Delivery[C, K]]:  # noqa: ANN401 - whatever a broker sends
         """Returns who is to hear of a tick, by which of their keys."""
-        with self._changed:
+        with self.__changed:
             listeners = self._subscriptions.clients_of(token)
         return [Delivery(client, key, tick) for client, key in listeners]
 
     # -- the whole of it
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection, as far as it knows."""
+        return self.__connection is not None
 
     @property
     def counts(self) -> SubscriptionCounts:
@@ -255,30 +264,30 @@ class Feed(ABC, Generic[C, K, T]):
 
     def close(self) -> None:
         """Ends it: whoever waits is answered with a FeedClosedError, and no more is sent."""
-        with self._changed:
+        with self.__changed:
             self._is_closed = True
-            self._connection = None
+            self.__connection = None
             waiting = [*self._resolving, *self._collected, *self._unsent]
             self._resolving, self._collected, self._unsent = [], [], []
-            self._changed.notify_all()
+            self.__changed.notify_all()
         for call in waiting:
-            call.answer(FeedClosedError(self._name))
+            call.answer(FeedClosedError(self.__name))
 
     # -- its thread
 
     def _start(self) -> None:
-        if self._thread is None:
+        if self.__thread is None:
             thread = threading.Thread(target=self._run, name="dataloaders-feed", daemon=True)
             thread.start()
-            self._thread = thread
+            self.__thread = thread
 
     def _wake(self) -> None:
         self._arrivals += 1
-        self._changed.notify_all()
+        self.__changed.notify_all()
 
     def _tell_broker(self) -> None:
         self._is_due = True
-        if self._connection is not None and not self._is_closed:
+        if self.__connection is not None and not self._is_closed:
             self._start()
         self._wake()
 
@@ -289,15 +298,15 @@ class Feed(ABC, Generic[C, K, T]):
                 self._settle(*self._resolved())
                 self._send_changes()
         except BaseException:  # a killed green thread: the next call starts another
-            with self._changed:
-                self._thread = None
+            with self.__changed:
+                self.__thread = None
             raise
 
     def _wait_for_work(self) -> bool:
         """Waits for something to do; False if there is nothing, and the thread is to end."""
         idle_until = time.monotonic() + IDLE_SECONDS
         while True:
-            with self._changed:
+            with self.__changed:
                 now = time.monotonic()
                 overdue = self._take_overdue(now)
                 if not overdue:
@@ -305,21 +314,21 @@ class Feed(ABC, Generic[C, K, T]):
                         return True
                     until = self._unsent[0].deadline if self._unsent else idle_until
                     if self._is_closed or now >= until:
-                        self._thread = None  # under the lock, so that whoever comes starts another
+                        self.__thread = None  # under the lock, so that whoever comes starts another
                         return False
-                    self._changed.wait(min(until - now, IDLE_SECONDS))
+                    self.__changed.wait(min(until - now, IDLE_SECONDS))
             for call in overdue:
-                error = FeedTimeoutError(self._name, self.timeout)
+                error = FeedTimeoutError(self.__name, self.timeout)
                 error.__cause__ = self._last_error
                 call.answer(error)
 
     def _has_work(self) -> bool:
         if self._is_closed:
             return False
-        return bool(self._collected) or (self._is_due and self._connection is not None)
+        return bool(self._collected) or (self._is_due and self.__connection is not None)
 
     def _take_overdue(self, now: float) -> list[Call[C, K]]:
-        if self._connection is not None:
+        if self.__connection is not None:
             return []
         overdue = [call for call in self._unsent if call.deadline <= now]
         self._unsent = [call for call in self._unsent if call.deadline > now]
@@ -334,7 +343,7 @@ class Feed(ABC, Generic[C, K, T]):
 
     def _resolved(self) -> tuple[dict[K, T], dict[K, Exception]]:
         """Ends collecting; returns the new keys' tokens, and the errors of those that have none."""
-        with self._changed:
+        with self.__changed:
             # If it is ended in the middle, the calls are still there for the next thread.
             self._resolving += self._collected
             self._collected = []
@@ -343,7 +352,7 @@ class Feed(ABC, Generic[C, K, T]):
             return {}, {}
         try:
             answers = answers_from(
-                self._name, dict(zip(keys, keys, strict=True)), self.resolve(keys)
+                self.__name, dict(zip(keys, keys, strict=True)), self.resolve(keys)
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             return {}, dict.fromkeys(keys, error)
@@ -352,7 +361,7 @@ class Feed(ABC, Generic[C, K, T]):
         for key in keys:
             answer = answers[key]
             if answer is None:
-                errors[key] = NoTokenError(self._name, key)
+                errors[key] = NoTokenError(self.__name, key)
             elif isinstance(answer, Failure):
                 errors[key] = answer.error
             else:
@@ -360,7 +369,7 @@ class Feed(ABC, Generic[C, K, T]):
         return tokens, errors
 
     def _settle(self, tokens: dict[K, T], errors: dict[K, Exception]) -> None:
-        with self._changed:
+        with self.__changed:
             calls, self._resolving = self._resolving, []
             refused = self._wishes.grant(
                 (listener for call in calls for listener in call.listeners()), tokens, errors
@@ -374,8 +383,8 @@ class Feed(ABC, Generic[C, K, T]):
                 call.answer()
 
     def _send_changes(self) -> None:
-        with self._changed:
-            connection = self._connection
+        with self.__changed:
+            connection = self.__connection
             if connection is None:
                 return
             self._is_due = False
@@ -385,11 +394,11 @@ class Feed(ABC, Generic[C, K, T]):
                 if not (self._wait_to_send(connection) and self._is_sent(message, connection)):
                     return
         finally:
-            with self._changed:
+            with self.__changed:
                 for message in messages:  # those that were sent have ended
                     self._subscriptions.failed(message)
-        with self._changed:
-            if self._connection is not connection:
+        with self.__changed:
+            if self.__connection is not connection:
                 return
             told, self._unsent = self._unsent, []
         for call in told:
@@ -397,25 +406,25 @@ class Feed(ABC, Generic[C, K, T]):
 
     def _wait_to_send(self, connection: Connection) -> bool:
         """Waits until a message may be sent; False if the connection is gone by then."""
-        with self._changed:
-            while self._connection is connection:
+        with self.__changed:
+            while self.__connection is connection:
                 seconds = self._may_send_at - time.monotonic()
                 if seconds <= 0:
                     return True
-                self._changed.wait(seconds)
+                self.__changed.wait(seconds)
         return False
 
     def _is_sent(self, message: Message[T], connection: Connection) -> bool:
         try:
             self.send(connection.handle, message)
         except Exception as error:  # noqa: BLE001 - whatever it is, it was not sent
-            logger.warning("%s could not send, and waits for a connection: %r", self._name, error)
-            with self._changed:
+            logger.warning("%s could not send, and waits for a connection: %r", self.__name, error)
+            with self.__changed:
                 self._last_error = error
-                if self._connection is connection:
-                    self._connection = None
+                if self.__connection is connection:
+                    self.__connection = None
             return False
-        with self._changed:
+        with self.__changed:
             self._may_send_at = time.monotonic() + self.min_interval
             self._subscriptions.sent(message)
         return True

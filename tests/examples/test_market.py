@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import ANY
 
 import httpx
 import pytest
+from websockets.sync.client import ClientConnection, connect
 
-from tests.servers import check_log, gunicorn_workers, started
+from tests.servers import check_log, gunicorn_workers, started, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +37,14 @@ Row = tuple[str, str, int]
 
 @pytest.fixture(scope="module")
 def rows(contract: Path) -> list[Row]:
-    """Symbols with their exchange and token."""
+    """Symbols with their exchange and token; of two with one token, the first."""
     query = "SELECT symbol, exchange, token FROM symtoken WHERE exchange IN ('NSE', 'NFO')"
     with closing(sqlite3.connect(contract)) as connection:
         found = connection.execute(f"{query} ORDER BY id LIMIT 1500").fetchall()
-    return [(symbol, exchange, int(token)) for symbol, exchange, token in found]
+    first: dict[int, Row] = {}
+    for symbol, exchange, token in found:
+        first.setdefault(int(token), (symbol, exchange, int(token)))
+    return list(first.values())
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +80,10 @@ def market(contract: Path, simulator_url: str) -> Iterator[httpx.Client]:
 
 def price_of(token: int, timestamp: str) -> Decimal:
     """Computes a price from what the simulator states of them."""
-    at = int(datetime.fromisoformat(f"{timestamp}+05:30").timestamp())
+    return paise(token, int(datetime.fromisoformat(f"{timestamp}+05:30").timestamp()))
+
+
+def paise(token: int, at: int) -> Decimal:
     return Decimal(5 * (2_000 + token % 1_800 + (37 * at + token) % 101)) / 100
 
 
@@ -302,3 +312,128 @@ def test_the_name_for_which_a_call_is_refused_is_found(
         list(pool.map(ask, rows[:8]))
     assert codes == {row: 502 if row is rows[5] else 200 for row in rows[:8]}
     check_rate(calls_of(simulator))
+
+
+# -- prices as they come
+
+
+class Screen:
+    """A client of the application's WebSocket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    def ask(self, action: str, rows: list[Row], mode: str = "ltp") -> dict[str, Any]:
+        symbols = [{"symbol": symbol, "exchange": exchange} for symbol, exchange, _ in rows]
+        self.connection.send(json.dumps({"action": action, "mode": mode, "symbols": symbols}))
+        while True:
+            message: dict[str, Any] = json.loads(self.connection.recv(timeout=20))
+            if message["type"] != "prices":
+                return message
+
+    def prices(self, wanted: int) -> dict[tuple[str, str], Decimal]:
+        """Returns the newest price of each symbol, as soon as there are so many."""
+        found: dict[tuple[str, str], Decimal] = {}
+        while len(found) < wanted:
+            for row in json.loads(self.connection.recv(timeout=20)).get("prices", ()):
+                found[row["symbol"], row["exchange"]] = Decimal(row["ltp"])
+        return found
+
+
+@contextmanager
+def screens(port: int, number: int) -> Iterator[list[Screen]]:
+    with ExitStack() as stack:
+        yield [
+            Screen(stack.enter_context(connect(f"ws://127.0.0.1:{port}/feed", compression=None)))
+            for _ in range(number)
+        ]
+
+
+def subscribed(simulator: httpx.Client) -> dict[str, str]:
+    """Returns the modes that the broker has, by token."""
+    found: dict[str, str] = {}
+    for connection in simulator.get("/simulator/subscriptions").json():
+        found |= connection["modes"]
+    return found
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+def test_a_thousand_subscriptions_of_twenty_clients(  # noqa: PLR0917 - fixtures
+    server: Server,
+    request: pytest.FixtureRequest,
+    simulator: httpx.Client,
+    contract: Path,
+    rows: list[Row],
+    tmp_path: Path,
+) -> None:
+    """Of each client's fifty, fifteen are what another one has asked for."""
+    python = request.getfixturevalue("gunicorn25_python") if server.old else sys.executable
+    environment = {
+        "TRADING_DATABASE_URI": f"sqlite:///{contract}",
+        "TRADING_MARKET_URL": str(simulator.base_url),
+    }
+    shared, own = rows[:15], rows[15:715]
+    wanted = [[*shared, *own[35 * number : 35 * number + 35]] for number in range(20)]
+    tokens = {str(token) for _, _, token in (*shared, *own)}
+    assert len(tokens) == 715
+    with (
+        started(server, python, tmp_path / "server.log", environment, HERE) as running,
+        screens(running.port, 20) as clients,
+        ThreadPoolExecutor(20) as pool,
+    ):
+        answers = list(pool.map(Screen.ask, clients, ["subscribe"] * 20, wanted))
+        assert [(each["count"], each["errors"]) for each in answers] == [(50, [])] * 20
+        assert subscribed(simulator) == dict.fromkeys(tokens, "ltp")
+        messages = calls_of(simulator, "message")
+        assert not any(message["status"] == 400 for message in messages)
+        # All at once would take four of each kind, and clients do not come all at once.
+        asked = [
+            token
+            for each in messages
+            for token in each["instruments"]
+            if each["call"] == "subscribe"
+        ]
+        assert sorted(map(str, asked)) == sorted(tokens)  # each once
+        assert len(messages) <= 2 * 20
+
+        prices = list(pool.map(Screen.prices, clients, [50] * 20))
+        assert [set(each) for each in prices] == [{row[:2] for row in rows} for rows in wanted]
+
+        simulator.delete("/simulator/log")
+        simulator.post("/simulator/disconnect")
+        wait_for(lambda: len(subscribed(simulator)) == 715, 20)
+        assert subscribed(simulator) == dict.fromkeys(tokens, "ltp")
+        messages = calls_of(simulator, "message")
+        counts = Counter(each["call"] for each in messages)
+        assert counts == {"subscribe": 4, "mode": 4}  # 200 tokens a message
+        assert sum(len(each["instruments"]) for each in messages) == 2 * 715
+
+        assert clients[0].ask("unsubscribe", wanted[0])["type"] == "unsubscribed"
+        left = tokens - {str(token) for _, _, token in own[:35]}
+        wait_for(lambda: subscribed(simulator).keys() == left, 20)
+        assert subscribed(simulator).keys() == left
+        check_log(running)
+
+
+def test_a_client_hears_of_the_right_prices_in_the_highest_mode_that_anyone_wants(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row]
+) -> None:
+    with screens(market.base_url.port or 0, 2) as (one, other):
+        assert one.ask("subscribe", rows[:3])["count"] == 3
+        assert other.ask("subscribe", [rows[2], ("NOSUCH", "NSE", 0)], "full") == {
+            "type": "subscribed",
+            "count": 1,
+            "errors": [
+                {"symbol": "NOSUCH", "exchange": "NSE", "message": ANY},
+            ],
+        }
+        tokens = [str(row[2]) for row in rows[:3]]
+        assert subscribed(simulator) == dict(zip(tokens, ["ltp", "ltp", "full"], strict=True))
+        before = int(time.time())
+        prices = one.prices(3)
+        for symbol, exchange, token in rows[:3]:
+            times = range(before - 2, int(time.time()) + 1)
+            assert prices[symbol, exchange] in {paise(token, at) for at in times}
+        assert one.ask("nonsense", [])["type"] == "error"
+    wait_for(lambda: not subscribed(simulator), 20)
+    assert subscribed(simulator) == {}

@@ -311,7 +311,7 @@ def test_a_connection_lost_in_mid_send_costs_nobody_anything(feed: SymbolFeed) -
     feed.while_sending = lose
     feed.connect()
     future = feed.subscribe("tab", symbols(*range(300)))
-    until(lambda: feed._connection is None)
+    until(lambda: not feed.is_connected)
     feed.disconnected(feed.broker)
     assert len(feed.broker.messages) == 1
     assert not future.done()
@@ -408,13 +408,13 @@ def test_closing_answers_everybody(feed: SymbolFeed, where: str) -> None:
     old = feed.broker
     feed.connect()
     gate.is_open.set()
-    until(lambda: feed._thread is None)
+    until(lambda: vars(feed)["_Feed__thread"] is None)
     assert len(old.messages) == (where == "sending")
     assert not feed.broker.messages
     feed.connect()
     feed.unsubscribe("tab", symbols(1))
     feed.close()
-    assert feed._thread is None
+    assert vars(feed)["_Feed__thread"] is None
     with pytest.raises(FeedClosedError, match="SymbolFeed is closed"):
         feed.subscribe("tab", symbols(3))
 
@@ -428,7 +428,7 @@ def test_the_next_call_goes_on_where_a_thread_was_killed(feed: SymbolFeed, where
     feed.connect()
     setattr(feed, f"while_{where}", end)
     killed = feed.subscribe("tab", symbols(1))
-    until(lambda: feed._thread is None)
+    until(lambda: vars(feed)["_Feed__thread"] is None)
     setattr(feed, f"while_{where}", lambda *_: None)
     assert feed.subscribe("tab", symbols(2)).result(SECONDS) == {"S2": None}
     assert killed.result(SECONDS) == {"S1": None}
@@ -451,7 +451,7 @@ def test_a_thread_ends_when_there_is_nothing_to_do(
     feed.connect()
     for number in range(3):
         feed.subscribe("tab", symbols(number)).result(SECONDS)
-        until(lambda: feed._thread is None)
+        until(lambda: vars(feed)["_Feed__thread"] is None)
     assert feed.broker.has.keys() == {0, 1, 2}
     feed.drop("tab")
     until(lambda: not feed.broker.has)
@@ -559,7 +559,7 @@ def test_many_threads_that_want_and_do_not_want(feed: SymbolFeed) -> None:
     for running in clients:
         running.result(SECONDS)
     feed.subscribe("last", symbols(0)).result(SECONDS)
-    assert feed._connection is not None  # no message was wrong
+    assert feed.is_connected  # no message was wrong
     assert feed.broker.has.keys() == {0, *range(40, 59)}
 
 

@@ -12,6 +12,7 @@ from dataloaders.remote import Aged, RemoteLoader
 from .sources import HistoryKey
 
 if TYPE_CHECKING:
+    from .feed import PriceFeed
     from .kite import Kite
     from .sources import History, Quotes
 
@@ -29,12 +30,14 @@ class Market:
         kite: The broker.
         quotes: Its quotes.
         history: Its candles.
+        feed: Its prices as they come.
         account: `api_key:access_token` of requests that bring no account of their own.
     """
 
     kite: Kite
     quotes: Quotes
     history: History
+    feed: PriceFeed
     account: str
 
     def account_here(self) -> str:
@@ -43,6 +46,7 @@ class Market:
 
     def close(self) -> None:
         """Answers who has asked, and closes the connections."""
+        self.feed.close()
         self.quotes.close()
         self.history.close()
         self.kite.close()
