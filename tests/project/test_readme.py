@@ -99,6 +99,20 @@ print("checked")
     assert run(setting + block("class UserLoader") + checks, tmp_path) == "checked\n"
 
 
+def test_the_remote_example_asks(tmp_path: Path) -> None:
+    setting = """
+class broker:
+    @staticmethod
+    def quotes(keys, token):
+        return {key: (key, token) for key in keys}
+"""
+    checks = """
+assert quote == ("NSE:INFY", "my token"), quote
+print("checked")
+"""
+    assert run(setting + block("class QuoteLoader") + checks, tmp_path) == "checked\n"
+
+
 @pytest.mark.parametrize("target", ["demo", "test", "bench"])
 def test_the_make_targets_that_it_names_exist(target: str) -> None:
     assert f"make {target}" in README
