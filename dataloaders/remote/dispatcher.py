@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import random
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS: Final = 5.0
 """How long the deciding thread waits for something to do before it ends."""
+
+CANCEL_SECONDS: Final = 0.1
+"""How long after that an async call is cancelled which was given up."""
 
 _now = time.monotonic
 
@@ -163,7 +167,7 @@ class Dispatcher:
         context = common_context(first, others)
         try:
             if self._source.is_async:
-                fetch = partial(self._source.fetch, list(keys.values()), call.account)
+                fetch = partial(self._fetch_async, call.account, list(keys.values()))
                 running = run_in_background(fetch, context)
                 running.add_done_callback(partial(self._end_async, call, keys))
             else:
@@ -178,7 +182,7 @@ class Dispatcher:
         try:
             result = context.run(self._fetch, call.account, list(keys.values()))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
-            self._fail(call, error, self._judge(error))
+            self._fail(call, error, self.judge(error))
         except BaseException as error:
             # A green thread's kill, say: nobody else can answer the callers.
             self._fail(call, BatchAbortedError(self._name, len(keys), error), FAIL)
@@ -189,11 +193,17 @@ class Dispatcher:
     def _fetch(self, account: Hashable, keys: list[Any]) -> Any:  # noqa: ANN401 - what it returns
         return call_function(self._name, partial(_with_account, self._source.fetch, account), keys)
 
+    async def _fetch_async(self, account: Hashable, keys: list[Any]) -> Any:  # noqa: ANN401 - what it returns
+        seconds = self._source.timeout
+        # Cancelled when it has been given up: not before, or it would seem to have failed.
+        async with asyncio.timeout(None if seconds is None else seconds + CANCEL_SECONDS):
+            return await self._source.fetch(keys, account)
+
     def _end_async(self, call: Call, keys: dict[Hashable, Any], running: Future[Any]) -> None:
         try:
             result = running.result()
         except Exception as error:  # noqa: BLE001 - as above
-            self._fail(call, error, self._judge(error))
+            self._fail(call, error, self.judge(error))
         except BaseException as error:  # noqa: BLE001 - a task that was cancelled; as above
             self._fail(call, BatchAbortedError(self._name, len(keys), error), FAIL)
         else:
@@ -223,7 +233,8 @@ class Dispatcher:
         self._changed.notify_all()
         return self._queue.answered()
 
-    def _judge(self, error: Exception) -> Judgement:
+    def judge(self, error: Exception) -> Judgement:
+        """Returns what the source says is to be done about an error, if it can."""
         try:
             return self._source.judge(error)
         except Exception:

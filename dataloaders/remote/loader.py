@@ -19,13 +19,14 @@ from dataloaders.dispatch.steps import run, run_on_loop
 from dataloaders.errors import (
     AccountOutsideScopeError,
     ConfigurationError,
+    SourceClosedError,
     WaitTimeoutError,
 )
 from dataloaders.loader import DataLoader
 
 from .aged import Aged
 from .asking import manner_here, manner_in
-from .judgement import Remedy
+from .judgement import FAIL, SPLIT
 from .queue import AHEAD, Ask, CallFailure
 
 if TYPE_CHECKING:
@@ -183,10 +184,23 @@ class RemoteLoader(DataLoader[K, V]):
         return False
 
     def may_blame_keys(self, error: Exception) -> bool:
-        """Whether a batch may have failed because of keys that look-ahead has added to it."""
-        if isinstance(error, WaitTimeoutError) or not super().may_blame_keys(error):
+        """Whether a call may have failed because of keys that look-ahead has added to it."""
+        if isinstance(error, WaitTimeoutError | SourceClosedError):
             return False
-        return self.source.judge(error).remedy in {Remedy.FAIL, Remedy.SPLIT}
+        return super().may_blame_keys(error) and self.source.dispatcher.judge(error) in {
+            FAIL,
+            SPLIT,
+        }
+
+    def drop_ahead(self, batch: Batch, outcome: dict[Hashable, Any] | Exception) -> bool:
+        """As `DataLoader.drop_ahead`, if a call has failed: a key's own error is its own."""
+        if isinstance(outcome, Exception):
+            return super().drop_ahead(batch, outcome)
+        failed = {each for each in batch.forgotten if isinstance(outcome.get(each), Failure)}
+        if not (failed and super().drop_ahead(batch, outcome)):
+            return False
+        batch.forgotten -= failed  # what they are answered now may be kept
+        return True
 
     def take_place(self, scope: LoaderScope) -> None:
         """Goes by what a scope allows.

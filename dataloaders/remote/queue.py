@@ -439,9 +439,16 @@ class Queue:
             if self.terms.max_age is not None:
                 lane.forget_older(now - self.terms.max_age)
             if not (lane.calls or lane.recent or lane.turns):
-                del self._lanes[account]
+                self._forget(account, now)
         # Sorting keeps the order of those that are equal.
         return sorted(found, key=lambda each: -each[1].priority)
+
+    def _forget(self, account: Hashable, now: float) -> None:
+        """Forgets an account for which nothing is wanted; there is a new one each day."""
+        del self._lanes[account]
+        if self._paused_until.get(account, now) <= now:
+            self._paused_until.pop(account, None)
+            self._refusals.pop(account, None)
 
     def _due_at(self, account: Hashable, lane: _Lane, now: float) -> float:
         """Returns when the next call may go, as far as the rates allow."""

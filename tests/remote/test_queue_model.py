@@ -203,7 +203,8 @@ class QueueMachine(RuleBasedStateMachine):
         for caller in self.callers:
             ask = caller.ask
             for cache_key, wanted in ask.open.items():
-                is_ready = wanted.call is None and wanted.not_before <= self.now
+                is_free = wanted.call is None or wanted.call.is_over
+                is_ready = is_free and wanted.not_before <= self.now
                 if is_ready and wanted.together is None and cache_key not in caller.unwanted:
                     place = (ask.account, cache_key)
                     waiting[place] = max(ask.priority, waiting.get(place, AHEAD))
@@ -311,4 +312,4 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 TestQueue = QueueMachine.TestCase
-TestQueue.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestQueue.settings = settings(max_examples=500, stateful_step_count=40, deadline=None)

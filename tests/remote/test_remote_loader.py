@@ -572,6 +572,67 @@ def test_nobody_waits_for_what_went_along() -> None:
     assert len(source.asked[0]) == 3
 
 
+def test_a_loop_that_nobody_announced_is_one_call_where_the_loader_allows_it() -> None:
+    source = Recording()
+
+    class Loader(RemoteLoader[int, Any]):
+        shared = True
+        lookahead = "on"
+
+    with Registry(source=source).scope() as scope:
+        loader = scope.loader(Loader)
+        for row in [{"key": key} for key in range(20)]:
+            assert loader.get(row["key"]) == (None, row["key"])
+    assert source.asked == [list(range(20))]
+
+
+def test_a_call_that_fails_because_of_what_went_along_is_made_without_it() -> None:
+    def answer(keys: list[int]) -> list[int]:
+        if 13 in keys:
+            raise LookupError("13 is unlucky")
+        return keys
+
+    source = Recording(answer)
+    loader = loader_of(source)
+    loader.expect([13, 14])
+    assert loader.get(1) == 1
+    assert loader.get(1) == 1
+    assert source.asked == [[1, 13, 14], [1]]
+    with pytest.raises(LookupError):
+        loader.get(13)
+
+
+def test_an_error_of_the_key_itself_is_no_reason_to_ask_again() -> None:
+    source = Recording(lambda keys: {key: LookupError("none") if key == 1 else key for key in keys})
+    loader = loader_of(source)
+    loader.expect([2])
+    with pytest.raises(LookupError, match="none"):
+        loader.get(1)
+    assert loader.get(2) == 2
+    assert source.asked == [[1, 2]]
+
+
+def test_an_async_call_that_is_given_up_is_cancelled() -> None:
+    cancelled = threading.Event()
+
+    class Hanging(RemoteSource):
+        timeout = 0.05
+
+        async def fetch(self, keys: list[int], _account: Hashable) -> list[int]:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+            return keys
+
+    source = Hanging()
+    with pytest.raises(BatchTimeoutError):
+        loader_of(source).get(1)
+    assert cancelled.wait(20)
+    assert source.counts.repeated == 0
+
+
 def test_context_variables_are_those_on_which_all_callers_agree() -> None:
     seen: list[str | None] = []
 
