@@ -227,6 +227,15 @@ class _Lane:
         if ask not in line:
             line.append(ask)
 
+    def leave(self, ask: Ask) -> None:
+        """Has a caller wait no longer."""
+        turn = (ask.priority, ask.requester)
+        line = self.turns.get(turn)
+        if line is not None and ask in line:
+            line.remove(ask)
+            if not line:
+                del self.turns[turn]
+
     def wait_again(self, wanted: list[Wanted]) -> None:
         """Has what was under way, or delayed, wait before everything else."""
         for each in reversed(wanted):
@@ -372,12 +381,15 @@ class Queue:
     def withdraw(self, ask: Ask) -> None:
         """Has a caller go away. What it alone has wanted is not asked for, if it is not already."""
         lane = self._lanes.get(ask.account)
+        if lane is None:
+            return
         for wanted in ask.open.values():
             wanted.asks.remove(ask)
-            if lane is not None and not wanted.asks:
+            if not wanted.asks:
                 lane.drop(wanted)
         ask.open.clear()
         ask.waiting.clear()
+        lane.leave(ask)
 
     def answered(self) -> list[Ask]:
         """Returns the callers who have all of their answers since this was asked last."""

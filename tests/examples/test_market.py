@@ -140,6 +140,37 @@ def test_a_hundred_requests_for_a_quote_each(  # noqa: PLR0917 - fixtures
     assert sum(len(call["instruments"]) for call in calls) == CLIENTS
 
 
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+def test_a_server_that_is_stopped_answers_those_who_stand_in_the_line(  # noqa: PLR0917 - fixtures
+    server: Server,
+    request: pytest.FixtureRequest,
+    simulator: httpx.Client,
+    contract: Path,
+    rows: list[Row],
+    tmp_path: Path,
+) -> None:
+    python = request.getfixturevalue("gunicorn25_python") if server.old else sys.executable
+    environment = {
+        "TRADING_DATABASE_URI": f"sqlite:///{contract}",
+        "TRADING_MARKET_URL": str(simulator.base_url),
+    }
+    log = tmp_path / "server.log"
+    with started(server, python, log, environment, HERE) as running:
+
+        def ask(row: Row) -> None:
+            check_quote(running.get(f"/quote/{row[1]}/{row[0]}")["data"], row)
+
+        ask(rows[0])
+        with ThreadPoolExecutor(10) as pool:
+            asked = [pool.submit(ask, row) for row in rows[1:11]]
+            time.sleep(0.3)  # they wait for the second call
+            running.process.terminate()
+            for each in asked:
+                each.result()
+        check_log(running)
+    assert [len(call["instruments"]) for call in calls_of(simulator)] == [1, 10]
+
+
 def test_a_loop_over_many_symbols_takes_as_few_calls_as_there_can_be(
     market: httpx.Client, simulator: httpx.Client, rows: list[Row]
 ) -> None:

@@ -700,6 +700,30 @@ def test_a_judge_that_fails_leaves_the_error_as_it_is(caplog: pytest.LogCaptureF
     assert "no verdict" in caplog.text
 
 
+def test_a_source_that_wants_others_to_come_waits_for_them_or_until_a_call_is_full() -> None:
+    source = Recording(window=0.2, max_batch_size=3)
+    asked = [spawn(loader_of(source).get, key) for key in range(2)]
+    assert [each.result(20) for each in asked] == [(None, 0), (None, 1)]
+    assert source.asked == [[0, 1]]
+    patient = Recording(window=30.0, max_batch_size=3)
+    asked = [spawn(loader_of(patient).get, key) for key in range(3)]
+    assert [each.result(20) for each in asked] == [(None, 0), (None, 1), (None, 2)]
+
+
+def test_nothing_is_left_of_what_was_asked() -> None:
+    source = Recording(max_batch_size=5, rates=(Rate(1_000, 0.01),))
+    for account in range(50):
+        loader = loader_of(source, f"account {account}")
+        loader.expect(range(100, 120))
+        loader.get_many(range(7))
+        _within(1e-9, loader.get_many, [50, 51])
+    queue = source.dispatcher._queue
+    until(lambda: queue.is_idle)
+    loader_of(source, "last").get(1)
+    until(lambda: not queue._lanes)
+    assert (queue.under_way, queue._paused_until, queue._refusals) == ([], {}, {})
+
+
 def test_closing_answers_who_has_asked_and_refuses_others() -> None:
     source = Recording()
     source.gate.clear()
