@@ -111,15 +111,13 @@ def pytest_configure() -> None:
     modes.default_mode()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Has the tests that are about batching run with batching, whatever the run's mode is."""
-    if item.nodeid.partition("[")[0] not in ABOUT_BATCHING:
-        return (yield)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(modes.SETTING, modes.ON)
-        patch.setattr(modes, "default_mode", lambda: modes.ON)
-        return (yield)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is about batching where nothing is batched: it runs where the mode is on."""
+    if modes.default_mode() == modes.ON:
+        return
+    left_out = [item for item in items if item.nodeid.partition("[")[0] in ABOUT_BATCHING]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 def pytest_terminal_summary(

@@ -330,7 +330,8 @@ class Queue:
             self._want(lane, ask, cache_key, key, now)
         if ask.waiting:
             lane.line_up(ask)
-            lane.since = now if lane.since is None else lane.since
+            if lane.since is None and not ask.alone:
+                lane.since = now
         if not ask.open:
             self._answered.append(ask)
 

@@ -1,4 +1,4 @@
-"""The list of tests that run with batching in every mode."""
+"""The list of tests that are left out where nothing is batched."""
 
 from __future__ import annotations
 

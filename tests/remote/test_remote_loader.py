@@ -710,6 +710,17 @@ def test_a_source_that_wants_others_to_come_waits_for_them_or_until_a_call_is_fu
     assert [each.result(20) for each in asked] == [(None, 0), (None, 1), (None, 2)]
 
 
+def test_a_key_that_is_a_call_of_its_own_waits_for_nobody() -> None:
+    source = Recording(window=30.0)
+
+    class Loader(RemoteLoader[int, Any]):
+        shared = True
+        batch = False
+
+    assert Loader(source=source).get_many([1, 2]) == [(None, 1), (None, 2)]
+    assert source.asked == [[1], [2]]
+
+
 def test_nothing_is_left_of_what_was_asked() -> None:
     source = Recording(max_batch_size=5, rates=(Rate(1_000, 0.01),))
     for account in range(50):
