@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
@@ -18,6 +19,8 @@ from .ticks import prices_in
 if TYPE_CHECKING:
     from dataloaders.remote import Message
     from dataloaders.symbols import SymbolMaster
+
+logger = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 0.5
 """How long to wait for the next try after a connection that was lost, or did not come about."""
@@ -86,8 +89,10 @@ class PriceFeed(Feed[Outbox, Pair, int]):
                 with connect(self._url, compression=None) as connection:
                     self._connection = connection
                     self._receive(connection)
-            except (OSError, WebSocketException):
-                pass  # the broker is gone, or not there yet
+            except (OSError, WebSocketException) as error:
+                logger.info("The broker is gone, or not there yet: %r", error)
+            except Exception:  # whatever it is, clients are still there
+                logger.exception("The connection to the broker has failed.")
             self._is_over.wait(RETRY_SECONDS)
 
     def _receive(self, connection: ClientConnection) -> None:
