@@ -127,9 +127,11 @@ class Dispatcher:
                 if call is None and not answered:
                     self._is_running = False
                     return
+                # Now: its callers may have gone away by the time it starts.
+                contexts = [] if call is None else call.contexts()
             _tell(answered)
             if call is not None:
-                self._start(call)
+                self._start(call, contexts)
 
     def _next(self) -> Call | None:
         """Waits for the next call, or for callers to be told of answers; None if that is all."""
@@ -160,11 +162,9 @@ class Dispatcher:
 
     # -- calls
 
-    def _start(self, call: Call) -> None:
-        with self._lock:
-            first, *others = call.contexts()
-            keys = call.keys
-        context = common_context(first, others)
+    def _start(self, call: Call, contexts: list[Context]) -> None:
+        keys = call.keys
+        context = common_context(contexts[0], contexts[1:])
         try:
             if self._source.is_async:
                 fetch = partial(self._fetch_async, call.account, list(keys.values()))

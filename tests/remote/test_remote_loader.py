@@ -33,6 +33,7 @@ from dataloaders.remote import (
     RemoteSource,
     asking,
 )
+from dataloaders.remote.dispatcher import Dispatcher
 from tests.threads import spawn, until
 
 if TYPE_CHECKING:
@@ -448,6 +449,24 @@ def test_a_task_that_is_cancelled_before_its_turn_costs_nothing() -> None:
     assert asyncio.run(ask()) == [(None, 2), (None, 4), (None, 5)]
     assert first.result(20) == (None, 0)
     assert source.asked == [[0], [2, 4, 5]]
+
+
+def test_who_leaves_just_before_its_call_starts_takes_nobody_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    is_gone = threading.Event()
+    start = Dispatcher._start
+
+    def start_late(dispatcher: Dispatcher, *arguments: Any) -> None:  # noqa: ANN401 - whatever it takes
+        assert is_gone.wait(20)
+        start(dispatcher, *arguments)
+
+    monkeypatch.setattr(Dispatcher, "_start", start_late)
+    source = Recording(max_wait=5.0)
+    with asking(within=0.05), pytest.raises(WaitTimeoutError):
+        loader_of(source).get(1)
+    is_gone.set()
+    assert loader_of(source).get(2) == (None, 2)
 
 
 def test_an_event_loop_that_ends_takes_nobody_along() -> None:
