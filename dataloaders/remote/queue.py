@@ -32,6 +32,9 @@ FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 60.0
 """For a source that refuses calls and does not say for how long, in seconds."""
 
+MANY_REFUSALS: Final = 100
+"""In a row: more make no pause longer, and two to the power of a thousand is no float."""
+
 MANY_RECENT: Final = 10_000
 """Answers that are kept for an account, so that others may share them."""
 
@@ -602,11 +605,13 @@ class Queue:
     def _slow_down(self, call: Call, seconds: float | None, now: float) -> None:
         scope = self._scope(call.account)
         until = self._paused_until.get(scope, 0.0)
-        if call.begun >= until:  # of several calls that were refused at once, one counts
-            self._refusals[scope] = self._refusals.get(scope, 0) + 1
+        refusals = self._refusals.get(scope, 0)
+        # Of several calls that were refused at once, one counts, unless one between them succeeded.
+        if call.begun >= until or not refusals:
+            refusals = self._refusals[scope] = min(refusals + 1, MANY_REFUSALS)
         if seconds is None:
             shortest = min((rate.seconds for rate in self.terms.rates), default=1.0)
-            seconds = min(shortest * 2 ** (self._refusals[scope] - 1), LONGEST_PAUSE)
+            seconds = min(shortest * 2 ** (refusals - 1), LONGEST_PAUSE)
         self._paused_until[scope] = max(until, now + seconds)
 
     def _scope(self, account: Hashable) -> Hashable:

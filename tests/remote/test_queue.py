@@ -1,0 +1,51 @@
+"""Sequences of calls that random ones hardly ever come upon."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+
+from dataloaders.remote.judgement import Judgement, Remedy
+from dataloaders.remote.queue import LONGEST_PAUSE, Ask, Call, Queue, Terms
+
+
+def ask(*keys: int) -> Ask:
+    return Ask("ann", {key: key for key in keys}, requester=None, context=copy_context())
+
+
+def next_call(queue: Queue, now: float) -> Call:
+    call = queue.next_call(now)
+    assert isinstance(call, Call)
+    return call
+
+
+def settle(queue: Queue, call: Call, now: float) -> None:
+    queue.settle(call, call.keys, now)
+
+
+def refuse(queue: Queue, call: Call, seconds: float | None, now: float) -> None:
+    queue.fail(call, OSError("too many"), Judgement(Remedy.SLOW_DOWN, seconds), now)
+
+
+def test_a_success_among_calls_that_are_refused_costs_nobody_an_answer() -> None:
+    queue = Queue(Terms(max_batch_size=1, max_concurrency=3), lambda: 0.5)
+    asked = ask(1, 2, 3)
+    queue.add(asked, 0.0)
+    one, two, three = (next_call(queue, 0.0) for _ in range(3))
+    refuse(queue, one, 5.0, 1.0)
+    settle(queue, two, 2.0)
+    refuse(queue, three, None, 3.0)
+    for _ in range(2):
+        settle(queue, next_call(queue, 6.0), 6.0)
+    assert asked.answers == {1: 1, 2: 2, 3: 3}
+
+
+def test_a_source_that_refuses_for_a_day_is_still_asked() -> None:
+    queue = Queue(Terms(), lambda: 0.5)
+    asked = ask(1)
+    queue.add(asked, 0.0)
+    now = 0.0
+    while now < 86_400:
+        refuse(queue, next_call(queue, now), None, now)
+        now += LONGEST_PAUSE
+    settle(queue, next_call(queue, now), now)
+    assert asked.answers == {1: 1}
