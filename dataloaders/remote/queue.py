@@ -609,7 +609,7 @@ class Queue:
         # Of several calls that were refused at once, one counts, unless one between them succeeded.
         if call.begun >= until or not refusals:
             refusals = self._refusals[scope] = min(refusals + 1, MANY_REFUSALS)
-        if seconds is None:
+        if seconds is None or seconds <= 0:  # "at once" is no answer to who calls too often
             shortest = min((rate.seconds for rate in self.terms.rates), default=1.0)
             seconds = min(shortest * 2 ** (refusals - 1), LONGEST_PAUSE)
         self._paused_until[scope] = max(until, now + seconds)

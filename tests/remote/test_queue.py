@@ -49,3 +49,12 @@ def test_a_source_that_refuses_for_a_day_is_still_asked() -> None:
         now += LONGEST_PAUSE
     settle(queue, next_call(queue, now), now)
     assert asked.answers == {1: 1}
+
+
+def test_a_source_that_refuses_and_asks_for_no_pause_gets_one() -> None:
+    queue = Queue(Terms(), lambda: 0.5)
+    queue.add(ask(1), 0.0)
+    refuse(queue, next_call(queue, 0.0), 0.0, 0.0)
+    assert queue.next_call(0.0) == 1.0
+    refuse(queue, next_call(queue, 1.0), 0.0, 1.0)
+    assert queue.next_call(1.0) == 3.0
