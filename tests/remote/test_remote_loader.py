@@ -451,6 +451,45 @@ def test_a_task_that_is_cancelled_before_its_turn_costs_nothing() -> None:
     assert source.asked == [[0], [2, 4, 5]]
 
 
+def test_who_keeps_step_with_a_later_batch_still_waits_for_its_key() -> None:
+    source = Recording()
+    source.gate.clear()
+    first = spawn(loader_of(source).get, 0)
+    assert source.begun.acquire(timeout=20)
+
+    async def ask() -> list[Any]:
+        loader = loader_of(source)
+        gone = asyncio.ensure_future(loader.load(1))
+        await asyncio.sleep(0.02)
+        stays = [loader.load(1), loader.load(2)]  # the first of them in step with the second
+        await asyncio.sleep(0.02)
+        gone.cancel()
+        await asyncio.sleep(0)
+        source.gate.set()
+        return list(await asyncio.gather(*stays))
+
+    assert asyncio.run(ask()) == [(None, 1), (None, 2)]
+    assert first.result(20) == (None, 0)
+    assert source.asked == [[0], [1, 2]]
+
+
+def test_a_key_that_found_no_room_ahead_is_asked_for_when_it_is_wanted() -> None:
+    source = Recording(max_batch_size=1)
+    source.gate.clear()
+
+    async def ask() -> list[Any]:
+        loader = loader_of(source)
+        loader.expect([1, 2])
+        one = loader.load(1)
+        await asyncio.sleep(0.02)
+        others = [loader.load(2), loader.load(3)]
+        await asyncio.sleep(0.02)
+        source.gate.set()
+        return list(await asyncio.gather(one, *others))
+
+    assert asyncio.run(ask()) == [(None, 1), (None, 2), (None, 3)]
+
+
 def test_who_leaves_just_before_its_call_starts_takes_nobody_along(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
