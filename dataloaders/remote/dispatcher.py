@@ -110,7 +110,12 @@ class Dispatcher:
         """Has the thread look at the queue."""
         if not self._is_running:
             self._is_running = True
-            threading.Thread(target=self._run, name=f"{self._name} calls", daemon=True).start()
+            thread = threading.Thread(target=self._run, name=f"{self._name} calls", daemon=True)
+            try:
+                thread.start()
+            except Exception:  # no thread to be had; a green one that is killed here has started it
+                self._is_running = False
+                raise
         else:
             self._changed.notify_all()
 

@@ -798,6 +798,21 @@ def test_the_deciding_thread_ends_when_there_is_nothing_to_do(
     assert loader_of(source).get(2) == (None, 2)
 
 
+def test_a_deciding_thread_that_cannot_be_had_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    source = Recording(max_wait=5.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start"):
+            loader_of(source).get(1)
+    assert loader_of(source).get(2) == (None, 2)
+    assert source.asked == [[2]]
+
+
 def test_with_batching_off_each_key_is_a_call_within_the_limits() -> None:
     times: list[float] = []
 
