@@ -745,6 +745,24 @@ def test_a_call_whose_thread_is_ended_fails_its_callers(
     assert loader_of(source).get(1) == (None, 1)
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_an_async_call_that_is_ended_fails_its_callers_and_nobody_elses(
+    error: type[BaseException],
+) -> None:
+    class Ending(RemoteSource):
+        max_wait = 5.0
+
+        async def fetch(self, keys: list[int], _account: Hashable) -> list[int]:
+            if 1 in keys:
+                raise error
+            return keys
+
+    source = Ending()
+    with pytest.raises(BatchAbortedError):
+        loader_of(source).get(1)
+    assert loader_of(source).get(2) == 2
+
+
 def test_a_judge_that_fails_leaves_the_error_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     class Unfair(Recording):
         def judge(self, _error: Exception) -> Judgement:
