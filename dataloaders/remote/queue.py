@@ -562,7 +562,7 @@ class Queue:
             self.counts.slowed += 1
             self._slow_down(call, judgement.seconds, now)
             lane.wait_again(wanted)
-        elif judgement.remedy is Remedy.SPLIT and len(wanted) > 1:
+        elif judgement.remedy is Remedy.SPLIT and len(call.wanted) > 1:  # it may be one that left
             self.counts.split += 1
             lane.wait_again(_halved(wanted))
         elif judgement.remedy is Remedy.REPEAT and self.terms.repeatable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 
-from dataloaders.remote.judgement import Judgement, Remedy
+from dataloaders.remote.judgement import SPLIT, Judgement, Remedy
 from dataloaders.remote.queue import LONGEST_PAUSE, Ask, Call, Queue, Terms
 
 
@@ -58,3 +58,17 @@ def test_a_source_that_refuses_and_asks_for_no_pause_gets_one() -> None:
     assert queue.next_call(0.0) == 1.0
     refuse(queue, next_call(queue, 1.0), 0.0, 1.0)
     assert queue.next_call(1.0) == 3.0
+
+
+def test_a_key_that_was_refused_with_one_whose_caller_left_is_tried_alone() -> None:
+    queue = Queue(Terms(), lambda: 0.5)
+    stays, leaves = ask(1), ask(13)
+    queue.add(stays, 0.0)
+    queue.add(leaves, 0.0)
+    call = next_call(queue, 0.0)
+    queue.withdraw(leaves)
+    queue.fail(call, LookupError("13 is unlucky"), SPLIT, 1.0)
+    call = next_call(queue, 1.0)
+    assert call.keys == {1: 1}
+    settle(queue, call, 1.0)
+    assert stays.answers == {1: 1}
