@@ -250,10 +250,14 @@ class Dispatcher:
     def judge(self, error: Exception) -> Judgement:
         """Returns what the source says is to be done about an error, if it can."""
         try:
-            return self._source.judge(error)
+            judgement: object = self._source.judge(error)
         except Exception:
             logger.exception("%s.judge has failed; the error that it was given stands.", self._name)
             return FAIL
+        if not isinstance(judgement, Judgement):
+            logger.error("%s.judge has returned %r, which is no Judgement.", self._name, judgement)
+            return FAIL
+        return judgement
 
 
 def _with_account(fetch: Any, account: Hashable, keys: list[Any]) -> Any:  # noqa: ANN401 - a source's fetch

@@ -776,6 +776,21 @@ def test_a_judge_that_fails_leaves_the_error_as_it_is(caplog: pytest.LogCaptureF
     assert "no verdict" in caplog.text
 
 
+def test_a_judge_without_a_judgement_leaves_the_error_as_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Undecided(Recording):
+        def judge(self, _error: Exception) -> Judgement:
+            return None  # type: ignore[return-value]  # as one that lacks a last line
+
+    def answer(_keys: list[int]) -> None:
+        raise KeyError("the cause")
+
+    with pytest.raises(KeyError, match="the cause"):
+        loader_of(Undecided(answer, max_wait=5.0)).get(1)
+    assert "no Judgement" in caplog.text
+
+
 def test_closing_answers_who_has_asked_and_refuses_others() -> None:
     source = Recording()
     source.gate.clear()
