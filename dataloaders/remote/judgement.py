@@ -88,5 +88,5 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
         if value.strip().isdecimal():
             return float(value)
         return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

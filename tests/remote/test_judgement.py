@@ -23,6 +23,7 @@ NOW = datetime(2026, 8, 18, 9, 15, tzinfo=UTC)
         (429, "Tue, 18 Aug 2026 09:15:30 GMT", Judgement(Remedy.SLOW_DOWN, 30.0)),
         (429, "Tue, 18 Aug 2026 09:14:00 GMT", Judgement(Remedy.SLOW_DOWN, 0.0)),
         (429, "soon", Judgement(Remedy.SLOW_DOWN)),
+        (429, "Tue, 18 Aug 24444444426 09:15:30 GMT", Judgement(Remedy.SLOW_DOWN)),
         (429, "-1", Judgement(Remedy.SLOW_DOWN)),
         (429, "inf", Judgement(Remedy.SLOW_DOWN)),
         (429, "Tue, 18 Aug 2026 09:15:30 -0000", Judgement(Remedy.SLOW_DOWN)),  # of no zone
