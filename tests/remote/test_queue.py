@@ -6,6 +6,7 @@ from contextvars import copy_context
 
 from dataloaders.remote.judgement import SPLIT, Judgement, Remedy
 from dataloaders.remote.queue import LONGEST_PAUSE, Ask, Call, Queue, Terms
+from dataloaders.remote.rates import Places, Rate, take
 
 
 def ask(*keys: int) -> Ask:
@@ -72,3 +73,11 @@ def test_a_key_that_was_refused_with_one_whose_caller_left_is_tried_alone() -> N
     assert call.keys == {1: 1}
     settle(queue, call, 1.0)
     assert stays.answers == {1: 1}
+
+
+def test_a_rate_forgets_the_accounts_that_call_no_more() -> None:
+    rate = Rate(1, 1.0)
+    for number in range(5_000):
+        assert isinstance(take((rate,), number, number * 1.0), Places)
+    assert len(rate._windows) <= 1_000
+    assert take((rate,), 4_999, 4_999.5) == 5_000.25
