@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -230,6 +231,16 @@ class _Lane:
         if ask not in line:
             line.append(ask)
 
+    def leave(self, ask: Ask) -> None:
+        """Has a caller wait no longer, if it does."""
+        turn = (ask.priority, ask.requester)
+        line = self.turns.get(turn)
+        if line is not None:
+            with suppress(ValueError):
+                line.remove(ask)
+            if not line:
+                del self.turns[turn]
+
     def wait_again(self, wanted: list[Wanted]) -> None:
         """Has what was under way, or delayed, wait before everything else."""
         for each in reversed(wanted):
@@ -381,6 +392,8 @@ class Queue:
                 lane.drop(wanted)
         ask.open.clear()
         ask.waiting.clear()
+        if lane is not None:
+            lane.leave(ask)
 
     def answered(self) -> list[Ask]:
         """Returns the callers who have all of their answers since this was asked last."""
@@ -448,8 +461,8 @@ class Queue:
 
     def _forget(self, account: Hashable, now: float) -> None:
         """Forgets an account for which nothing is wanted; there is a new one each day."""
-        del self._lanes[account]
         if self._paused_until.get(account, now) <= now:
+            del self._lanes[account]
             self._paused_until.pop(account, None)
             self._refusals.pop(account, None)
 

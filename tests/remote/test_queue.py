@@ -9,8 +9,8 @@ from dataloaders.remote.queue import LONGEST_PAUSE, Ask, Call, Queue, Terms
 from dataloaders.remote.rates import Places, Rate, take
 
 
-def ask(*keys: int) -> Ask:
-    return Ask("ann", {key: key for key in keys}, requester=None, context=copy_context())
+def ask(*keys: int, account: str = "ann") -> Ask:
+    return Ask(account, {key: key for key in keys}, requester=None, context=copy_context())
 
 
 def next_call(queue: Queue, now: float) -> Call:
@@ -81,3 +81,16 @@ def test_a_rate_forgets_the_accounts_that_call_no_more() -> None:
         assert isinstance(take((rate,), number, number * 1.0), Places)
     assert len(rate._windows) <= 1_000
     assert take((rate,), 4_999, 4_999.5) == 5_000.25
+
+
+def test_an_account_is_forgotten_although_it_was_refused_last() -> None:
+    queue = Queue(Terms(), lambda: 0.5)
+    for number in range(3):
+        asked = ask(1, account=str(number))
+        queue.add(asked, number)
+        refuse(queue, next_call(queue, number), 60.0, number)
+        queue.withdraw(asked)
+    assert queue.next_call(3.0) is None
+    assert len(queue._paused_until) == 3
+    assert queue.next_call(100.0) is None
+    assert (queue._paused_until, queue._refusals, queue._lanes) == ({}, {}, {})
