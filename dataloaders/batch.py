@@ -65,6 +65,8 @@ class Batch:
         futures: For each of `keys` in turn, the future of who asked for it first, or None if that
             was a `load_many`.
         callers: The futures of those who asked later, each with the cache key that it waits for.
+        followers: As `callers`, of those who are answered together with a later batch: they are
+            among its `hits`.
         groups: `load_many` calls that wait for keys in this batch.
         threads: For each thread that waits, the keys that it asked for, some of them here.
         ahead: Those of the cache keys that nobody has asked for: look-ahead put them there.
@@ -89,6 +91,7 @@ class Batch:
         "begun",
         "callers",
         "context",
+        "followers",
         "forgotten",
         "futures",
         "grant_place",
@@ -108,6 +111,7 @@ class Batch:
         self.keys: dict[Hashable, Any] = {}
         self.futures: list[Settleable | None] = []
         self.callers: list[tuple[Settleable, Hashable]] = []
+        self.followers: list[tuple[Settleable, Hashable]] = []
         self.groups: list[Group] = []
         self.threads: list[Mapping[Hashable, Any]] = []
         self.ahead: set[Hashable] = set()
@@ -173,7 +177,8 @@ class Batch:
             for cache_key, future in zip(list(self.keys), list(self.futures), strict=False)
             if future is not None and not future.done()
         }
-        live.update(cache_key for future, cache_key in list(self.callers) if not future.done())
+        for callers in (list(self.callers), list(self.followers)):
+            live.update(cache_key for future, cache_key in callers if not future.done())
         for group in list(self.groups):
             if not group.future.done():
                 live.update(group.awaited_of(self))
@@ -203,7 +208,8 @@ class Batch:
         if self.hits:
             self.settle_hits()
         # Who keeps the batch (a context may) is not to keep its callers.
-        self.futures, self.callers, self.groups, self.awaits = [], [], [], []
+        self.futures, self.callers, self.followers = [], [], []
+        self.groups, self.awaits = [], []
 
     def settle_hits(self) -> None:
         """Answers the callers that were kept in step with this batch."""

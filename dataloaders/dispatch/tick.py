@@ -136,6 +136,8 @@ class Tick:
                 self._asker = _NOBODY
         if lockstep and batch is not None:
             batch.hits.append((future, cache_key, answer))
+            if type(answer) is Batch:
+                answer.followers.append((future, cache_key))
         elif type(answer) is Batch:
             answer.join(future, cache_key)
         else:

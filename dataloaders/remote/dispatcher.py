@@ -8,6 +8,7 @@ import logging
 import random
 import threading
 import time
+from concurrent.futures import CancelledError
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,7 +111,12 @@ class Dispatcher:
         """Has the thread look at the queue."""
         if not self._is_running:
             self._is_running = True
-            threading.Thread(target=self._run, name=f"{self._name} calls", daemon=True).start()
+            thread = threading.Thread(target=self._run, name=f"{self._name} calls", daemon=True)
+            try:
+                thread.start()
+            except Exception:  # no thread to be had; a green one that is killed here has started it
+                self._is_running = False
+                raise
         else:
             self._changed.notify_all()
 
@@ -196,15 +202,23 @@ class Dispatcher:
     async def _fetch_async(self, account: Hashable, keys: list[Any]) -> Any:  # noqa: ANN401 - what it returns
         seconds = self._source.timeout
         # Cancelled when it has been given up: not before, or it would seem to have failed.
-        async with asyncio.timeout(None if seconds is None else seconds + CANCEL_SECONDS):
-            return await self._source.fetch(keys, account)
+        try:
+            async with asyncio.timeout(None if seconds is None else seconds + CANCEL_SECONDS):
+                return await self._source.fetch(keys, account)
+        except (KeyboardInterrupt, SystemExit) as error:
+            # A task lets them out, and they would end the loop that all sources are called on.
+            raise BatchAbortedError(self._name, len(keys), error) from error
 
     def _end_async(self, call: Call, keys: dict[Hashable, Any], running: Future[Any]) -> None:
         try:
             result = running.result()
+        except BatchAbortedError as error:
+            self._fail(call, error, FAIL)
+        except CancelledError as error:  # which is an Exception where it is no task's own
+            self._fail(call, BatchAbortedError(self._name, len(keys), error), FAIL)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(call, error, self.judge(error))
-        except BaseException as error:  # noqa: BLE001 - a task that was cancelled; as above
+        except BaseException as error:  # noqa: BLE001 - as above
             self._fail(call, BatchAbortedError(self._name, len(keys), error), FAIL)
         else:
             self._settle(call, keys, result)
@@ -236,10 +250,14 @@ class Dispatcher:
     def judge(self, error: Exception) -> Judgement:
         """Returns what the source says is to be done about an error, if it can."""
         try:
-            return self._source.judge(error)
+            judgement: object = self._source.judge(error)
         except Exception:
             logger.exception("%s.judge has failed; the error that it was given stands.", self._name)
             return FAIL
+        if not isinstance(judgement, Judgement):
+            logger.error("%s.judge has returned %r, which is no Judgement.", self._name, judgement)
+            return FAIL
+        return judgement
 
 
 def _with_account(fetch: Any, account: Hashable, keys: list[Any]) -> Any:  # noqa: ANN401 - a source's fetch

@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
+from dataloaders.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -38,10 +40,18 @@ class Judgement:
     Attributes:
         remedy: Which.
         seconds: How long to wait first, if the source has said so.
+
+    Raises:
+        ConfigurationError: The seconds are no number from 0 on: a header, say, that is still text.
     """
 
     remedy: Remedy
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        seconds: object = self.seconds
+        if seconds is not None and not (isinstance(seconds, int | float) and seconds >= 0):
+            raise ConfigurationError("A Judgement's seconds", "a number from 0 on", seconds)
 
 
 FAIL: Final = Judgement(Remedy.FAIL)
@@ -78,5 +88,5 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
         if value.strip().isdecimal():
             return float(value)
         return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -32,6 +32,9 @@ FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 60.0
 """For a source that refuses calls and does not say for how long, in seconds."""
 
+MANY_REFUSALS: Final = 100
+"""In a row: more make no pause longer, and two to the power of a thousand is no float."""
+
 MANY_RECENT: Final = 10_000
 """Answers that are kept for an account, so that others may share them."""
 
@@ -458,8 +461,8 @@ class Queue:
 
     def _forget(self, account: Hashable, now: float) -> None:
         """Forgets an account for which nothing is wanted; there is a new one each day."""
-        del self._lanes[account]
         if self._paused_until.get(account, now) <= now:
+            del self._lanes[account]
             self._paused_until.pop(account, None)
             self._refusals.pop(account, None)
 
@@ -572,7 +575,7 @@ class Queue:
             self.counts.slowed += 1
             self._slow_down(call, judgement.seconds, now)
             lane.wait_again(wanted)
-        elif judgement.remedy is Remedy.SPLIT and len(wanted) > 1:
+        elif judgement.remedy is Remedy.SPLIT and len(call.wanted) > 1:  # it may be one that left
             self.counts.split += 1
             lane.wait_again(_halved(wanted))
         elif judgement.remedy is Remedy.REPEAT and self.terms.repeatable:
@@ -615,11 +618,13 @@ class Queue:
     def _slow_down(self, call: Call, seconds: float | None, now: float) -> None:
         scope = self._scope(call.account)
         until = self._paused_until.get(scope, 0.0)
-        if call.begun >= until:  # of several calls that were refused at once, one counts
-            self._refusals[scope] = self._refusals.get(scope, 0) + 1
-        if seconds is None:
+        refusals = self._refusals.get(scope, 0)
+        # Of several calls that were refused at once, one counts, unless one between them succeeded.
+        if call.begun >= until or not refusals:
+            refusals = self._refusals[scope] = min(refusals + 1, MANY_REFUSALS)
+        if seconds is None or seconds <= 0:  # "at once" is no answer to who calls too often
             shortest = min((rate.seconds for rate in self.terms.rates), default=1.0)
-            seconds = min(shortest * 2 ** (self._refusals[scope] - 1), LONGEST_PAUSE)
+            seconds = min(shortest * 2 ** (refusals - 1), LONGEST_PAUSE)
         self._paused_until[scope] = max(until, now + seconds)
 
     def _scope(self, account: Hashable) -> Hashable:

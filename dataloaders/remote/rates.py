@@ -45,19 +45,27 @@ class Rate:
         self.seconds = seconds
         self.each_account = each_account
         self._windows: dict[Hashable, _Window] = {}
+        self._many = _MANY_ACCOUNTS
 
     def __repr__(self) -> str:
         return f"Rate({self.calls}, {self.seconds:g})"
 
-    def window(self, account: Hashable) -> _Window:
+    def window(self, account: Hashable, now: float) -> _Window:
         """Returns the calls of an account that count just now."""
         key = account if self.each_account else None
         window = self._windows.get(key)
         if window is None:
-            if len(self._windows) >= _MANY_ACCOUNTS:
-                self._windows = {each: kept for each, kept in self._windows.items() if kept}
+            if len(self._windows) >= self._many:
+                self._forget_idle(now)
             window = self._windows[key] = _Window(self.calls, self.seconds)
         return window
+
+    def _forget_idle(self, now: float) -> None:
+        """Forgets the accounts of which no call counts, and does so again when there are more."""
+        self._windows = {
+            account: window for account, window in self._windows.items() if window.counts_at(now)
+        }
+        self._many = max(_MANY_ACCOUNTS, 2 * len(self._windows))
 
 
 class _Window:
@@ -70,8 +78,9 @@ class _Window:
         self._seconds = seconds
         self._ends: list[float] = []  # in order
 
-    def __bool__(self) -> bool:
-        return bool(self._ends)
+    def counts_at(self, now: float) -> bool:
+        """Whether any of them still does."""
+        return bool(self._ends) and self._ends[-1] > now
 
     def free_at(self, now: float) -> float:
         """Returns when there is room for one more call."""
@@ -134,7 +143,7 @@ def take(rates: Sequence[Rate], account: Hashable, now: float) -> Places | float
         Its places; or the time from which on it may be sent, and nothing was counted.
     """
     with _taking:
-        windows = [rate.window(account) for rate in rates]
+        windows = [rate.window(account, now) for rate in rates]
         free_at = max((window.free_at(now) for window in windows), default=now)
         if free_at > now:
             return free_at

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from dataloaders.errors import ConfigurationError
 from dataloaders.remote import FAIL, Judgement, Remedy, RemoteSource, judge_status
 
 NOW = datetime(2026, 8, 18, 9, 15, tzinfo=UTC)
@@ -22,6 +23,7 @@ NOW = datetime(2026, 8, 18, 9, 15, tzinfo=UTC)
         (429, "Tue, 18 Aug 2026 09:15:30 GMT", Judgement(Remedy.SLOW_DOWN, 30.0)),
         (429, "Tue, 18 Aug 2026 09:14:00 GMT", Judgement(Remedy.SLOW_DOWN, 0.0)),
         (429, "soon", Judgement(Remedy.SLOW_DOWN)),
+        (429, "Tue, 18 Aug 24444444426 09:15:30 GMT", Judgement(Remedy.SLOW_DOWN)),
         (429, "-1", Judgement(Remedy.SLOW_DOWN)),
         (429, "inf", Judgement(Remedy.SLOW_DOWN)),
         (429, "Tue, 18 Aug 2026 09:15:30 -0000", Judgement(Remedy.SLOW_DOWN)),  # of no zone
@@ -70,3 +72,9 @@ def test_something_else_that_is_called_response_is_none(response: object) -> Non
     error = ValueError("rubbish")
     error.response = response  # type: ignore[attr-defined]  # as a library may
     assert Source().judge(error) == FAIL
+
+
+@pytest.mark.parametrize("seconds", ["3", -1.0, float("nan")])
+def test_a_pause_that_is_no_number_is_refused_where_it_is_said(seconds: object) -> None:
+    with pytest.raises(ConfigurationError, match="A Judgement's seconds"):
+        Judgement(Remedy.SLOW_DOWN, seconds)  # type: ignore[arg-type]  # as of a header

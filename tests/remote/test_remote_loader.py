@@ -451,6 +451,45 @@ def test_a_task_that_is_cancelled_before_its_turn_costs_nothing() -> None:
     assert source.asked == [[0], [2, 4, 5]]
 
 
+def test_who_keeps_step_with_a_later_batch_still_waits_for_its_key() -> None:
+    source = Recording()
+    source.gate.clear()
+    first = spawn(loader_of(source).get, 0)
+    assert source.begun.acquire(timeout=20)
+
+    async def ask() -> list[Any]:
+        loader = loader_of(source)
+        gone = asyncio.ensure_future(loader.load(1))
+        await asyncio.sleep(0.02)
+        stays = [loader.load(1), loader.load(2)]  # the first of them in step with the second
+        await asyncio.sleep(0.02)
+        gone.cancel()
+        await asyncio.sleep(0)
+        source.gate.set()
+        return list(await asyncio.gather(*stays))
+
+    assert asyncio.run(ask()) == [(None, 1), (None, 2)]
+    assert first.result(20) == (None, 0)
+    assert source.asked == [[0], [1, 2]]
+
+
+def test_a_key_that_found_no_room_ahead_is_asked_for_when_it_is_wanted() -> None:
+    source = Recording(max_batch_size=1)
+    source.gate.clear()
+
+    async def ask() -> list[Any]:
+        loader = loader_of(source)
+        loader.expect([1, 2])
+        one = loader.load(1)
+        await asyncio.sleep(0.02)
+        others = [loader.load(2), loader.load(3)]
+        await asyncio.sleep(0.02)
+        source.gate.set()
+        return list(await asyncio.gather(one, *others))
+
+    assert asyncio.run(ask()) == [(None, 1), (None, 2), (None, 3)]
+
+
 def test_who_leaves_just_before_its_call_starts_takes_nobody_along(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -706,6 +745,24 @@ def test_a_call_whose_thread_is_ended_fails_its_callers(
     assert loader_of(source).get(1) == (None, 1)
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_an_async_call_that_is_ended_fails_its_callers_and_nobody_elses(
+    error: type[BaseException],
+) -> None:
+    class Ending(RemoteSource):
+        max_wait = 5.0
+
+        async def fetch(self, keys: list[int], _account: Hashable) -> list[int]:
+            if 1 in keys:
+                raise error
+            return keys
+
+    source = Ending()
+    with pytest.raises(BatchAbortedError):
+        loader_of(source).get(1)
+    assert loader_of(source).get(2) == 2
+
+
 def test_a_judge_that_fails_leaves_the_error_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     class Unfair(Recording):
         def judge(self, _error: Exception) -> Judgement:
@@ -754,6 +811,21 @@ def test_nothing_is_left_of_what_was_asked() -> None:
     assert (queue.under_way, queue._paused_until, queue._refusals) == ([], {}, {})
 
 
+def test_a_judge_without_a_judgement_leaves_the_error_as_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Undecided(Recording):
+        def judge(self, _error: Exception) -> Judgement:
+            return None  # type: ignore[return-value]  # as one that lacks a last line
+
+    def answer(_keys: list[int]) -> None:
+        raise KeyError("the cause")
+
+    with pytest.raises(KeyError, match="the cause"):
+        loader_of(Undecided(answer, max_wait=5.0)).get(1)
+    assert "no Judgement" in caplog.text
+
+
 def test_closing_answers_who_has_asked_and_refuses_others() -> None:
     source = Recording()
     source.gate.clear()
@@ -792,6 +864,21 @@ def test_the_deciding_thread_ends_when_there_is_nothing_to_do(
     assert loader_of(source).get(1) == (None, 1)
     until(lambda: not any("Short" in thread.name for thread in threading.enumerate()))
     assert loader_of(source).get(2) == (None, 2)
+
+
+def test_a_deciding_thread_that_cannot_be_had_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    source = Recording(max_wait=5.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start"):
+            loader_of(source).get(1)
+    assert loader_of(source).get(2) == (None, 2)
+    assert source.asked == [[2]]
 
 
 def test_with_batching_off_each_key_is_a_call_within_the_limits() -> None:
