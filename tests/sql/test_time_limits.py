@@ -151,13 +151,30 @@ def fresh(request: pytest.FixtureRequest, url: URL) -> Iterator[Engine]:
     if then is not None:
         then(engine)
     yield engine
-    engine.dispose()
+    end(engine)
 
 
 @pytest.fixture
 def plain(url: URL) -> Iterator[Engine]:
     engine = one_connection(url)
     yield engine
+    end(engine)
+
+
+def end(engine: Engine) -> None:
+    """Disposes of an engine when those are done whose callers no longer wait for the connection.
+
+    A connection that comes back to a pool which is no more is closed by nobody.
+    """
+    idle = 0
+
+    def is_idle() -> bool:
+        nonlocal idle
+        time.sleep(0.01)
+        idle = 0 if pool_of(engine).checkedout() else idle + 1
+        return idle == 5  # one that waits takes it at once
+
+    until(is_idle)
     engine.dispose()
 
 
