@@ -230,7 +230,7 @@ class RemoteLoader(DataLoader[K, V]):
         left = wanted
         while left:
             asks = self._asks(batch, left, is_first=left is wanted)
-            is_late = yield _Answers(dispatcher, asks, until)
+            is_late = yield _Answers(dispatcher, asks, until, self.source.max_wait)
             for ask in asks:
                 answers |= ask.answers
             left = {} if is_late else self._still_wanted(batch, left, answers)
@@ -289,11 +289,13 @@ class _Answers:
         dispatcher: The source's.
         asks: The asks; what the others have by then is all that they get.
         until: When a thread stops waiting. On an event loop, each caller has a timer of its own.
+        max_wait: How often an event loop looks whether any of them still waits, in seconds.
     """
 
     dispatcher: Dispatcher
     asks: list[Ask]
     until: float
+    max_wait: float
 
     def here(self) -> bool:
         """See `Step`."""
@@ -316,7 +318,11 @@ class _Answers:
         self.asks[0].done = partial(_tell, loop, finished)
         try:
             self.dispatcher.add(*self.asks)
-            await finished
+            # A source that pauses for an hour is not to keep what nobody waits for any more.
+            while not (await asyncio.wait([finished], timeout=self.max_wait))[0]:
+                live = self.asks[0].live
+                if live is not None and not live():
+                    return True
         finally:
             self.dispatcher.withdraw(*self.asks)
         return False

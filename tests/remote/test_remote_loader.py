@@ -338,6 +338,26 @@ def test_a_source_that_is_called_too_often_pauses_as_a_whole() -> None:
     assert source.asked == [[1], [1, 2]]
 
 
+def test_a_source_that_pauses_keeps_nothing_of_callers_whose_time_is_over() -> None:
+    class Strict(Recording):
+        def judge(self, _error: Exception) -> Judgement:
+            return Judgement(Remedy.SLOW_DOWN, 3_600.0)
+
+    def answer(_keys: list[int]) -> None:
+        raise KeyError
+
+    source = Strict(answer, max_wait=0.05)
+
+    async def ask() -> int:
+        asked = [loader_of(source).load(key) for key in range(10)]
+        late = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(each) for each in late} == {WaitTimeoutError}
+        await asyncio.sleep(0.2)
+        return len(asyncio.all_tasks()) - 1
+
+    assert asyncio.run(ask()) == 0
+
+
 def test_a_call_that_hangs_is_given_up_and_others_go_on() -> None:
     source = Recording(timeout=0.1)
     source.gate.clear()
