@@ -619,6 +619,37 @@ def test_what_is_too_old_is_asked_for_again_in_one_call() -> None:
     assert source.asked[before:] == [[0, 1, 2, 3, 4]]
 
 
+@pytest.mark.parametrize("answer", [{}, {1: LookupError("unknown")}])
+def test_nothing_and_an_error_get_too_old_as_values_do(answer: dict[int, Exception]) -> None:
+    source = Recording(lambda _: answer, max_age=0.2)
+    loader = loader_of(source)
+    for _ in range(3):
+        (outcome,) = loader.get_many([1], return_exceptions=True)
+        assert outcome is answer.get(1)
+    assert source.asked == [[1]]
+    source.answer = None
+    time.sleep(0.25)
+    assert loader.get(1).value == (None, 1)
+    assert source.asked == [[1], [1]]
+
+
+def test_to_see_that_nothing_is_too_old_takes_no_look_at_everything() -> None:
+    source = Recording(max_age=600.0)
+    loader = loader_of(source)
+    loader.get_many(range(10_000))
+    looked_at = []
+
+    class Known(dict[Any, Any]):
+        def items(self) -> Any:  # noqa: ANN401 - a view
+            looked_at.append(len(self))
+            return super().items()
+
+    loader._store.values = loader._values = Known(loader.values)
+    for key in range(100):
+        loader.get(key)
+    assert not looked_at
+
+
 def test_without_an_age_an_answer_is_as_of_when_it_was_asked_for() -> None:
     source = Recording()
     source.gate.clear()
