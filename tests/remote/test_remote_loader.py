@@ -951,3 +951,9 @@ def test_terms_are_checked(term: str, value: object) -> None:
 def test_rates_are_checked(calls: int, seconds: float) -> None:
     with pytest.raises(ConfigurationError, match="A Rate's"):
         Rate(calls, seconds)
+
+
+@pytest.mark.parametrize("priority", ["10", 1.5, float("nan")])
+def test_a_priority_that_others_cannot_be_compared_with_is_refused(priority: Any) -> None:  # noqa: ANN401 - see above
+    with pytest.raises(ConfigurationError, match="priority"), asking(priority=priority):
+        pass
