@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dataloaders.errors import ConfigurationError
+
 from .checks import check
 
 if TYPE_CHECKING:
@@ -46,10 +48,12 @@ def asking(*, priority: int | None = None, within: float | None = None) -> Itera
         within: Seconds, from now on and for the whole block.
 
     Raises:
-        ConfigurationError: `within` is not a positive number.
+        ConfigurationError: `priority` is no whole number, or `within` no positive one.
     """
     before = _manner.get()
     until = before.until
+    if priority is not None and not isinstance(priority, int):
+        raise ConfigurationError("priority", "a whole number", priority)
     if within is not None:
         check("within", within, (int, float), "a positive number of seconds")
         ends = time.monotonic() + within

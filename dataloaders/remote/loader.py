@@ -11,6 +11,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dataloaders.batch import Failure
@@ -96,6 +97,9 @@ class RemoteLoader(DataLoader[K, V]):
             expected = "given, since its values are not the same for every user (`shared`)"
             raise ConfigurationError(f"{own_name}'s account", expected, account)
         super().__init__(get_cache_key=get_cache_key, name=name)
+        self._looked_at = time.monotonic()
+        # Of what was answered with nothing, or with an error: neither knows its age.
+        self._asked_at: dict[Hashable, float] = {}
 
     @classmethod
     def current_account(cls) -> Hashable:
@@ -113,24 +117,25 @@ class RemoteLoader(DataLoader[K, V]):
         Raises:
             WaitTimeoutError: There was no answer within the time that the caller waits.
         """
-        self._forget_old()
+        if self.source.max_age is not None:
+            self._forget_old((self._cache_key(key),))
         return super().get(key)
 
     def get_many(self, keys: Iterable[K], *, return_exceptions: bool = False) -> list[V]:
         """As `DataLoader.get_many`; keys that have no answer in time have a WaitTimeoutError."""
-        self._forget_old()
-        return super().get_many(keys, return_exceptions=return_exceptions)
+        return super().get_many(self._fresh(keys), return_exceptions=return_exceptions)
 
     def load(self, key: K) -> asyncio.Future[V]:
         """As `DataLoader.load`, and as `get`."""
-        self._forget_old()
+        if self.source.max_age is not None:
+            self._forget_old((self._cache_key(key),))
         return self._in_time(super().load(key))
 
     def load_many(
         self, keys: Iterable[K], *, return_exceptions: bool = False
     ) -> asyncio.Future[list[V]]:
         """As `DataLoader.load_many`, and as `get`: if one answer is late, all are."""
-        self._forget_old()
+        keys = self._fresh(keys)
         return self._in_time(super().load_many(keys, return_exceptions=return_exceptions))
 
     def _in_time(self, future: asyncio.Future[T]) -> asyncio.Future[T]:
@@ -147,19 +152,45 @@ class RemoteLoader(DataLoader[K, V]):
         until = now + self.source.max_wait
         return until if manner.until is None else min(until, manner.until)
 
-    def _forget_old(self) -> None:
-        """Forgets whatever is too old: if one key is asked for again, the others may go along."""
-        max_age = self.source.max_age
-        if max_age is None:
+    def _fresh(self, keys: Iterable[K]) -> Iterable[K]:
+        """Returns the keys, of which what is known is not too old."""
+        if self.source.max_age is None:
+            return keys
+        cache_keys, asked = self._cache_keys(keys)
+        self._forget_old(cache_keys)
+        return asked
+
+    def _forget_old(self, asked: Iterable[Hashable]) -> None:
+        """Forgets whatever is too old: if one key is asked for again, the others may go along.
+
+        To look at all that is known takes its time. It is done if one of those that are asked for
+        is too old, and else now and then.
+        """
+        known, ahead, max_age = self.values, self._store.ahead, self.source.max_age
+        if max_age is None or not (known or ahead):
             return
-        too_old = {
-            cache_key
-            for known in (self.values, self._store.ahead)
-            for cache_key, value in list(known.items())
-            if isinstance(value, Aged) and value.age > max_age
-        }
-        for cache_key in too_old:
-            self._store.clear(cache_key)
+        earliest = time.monotonic() - max_age
+        if self._looked_at >= earliest and not any(
+            self._asked_for(cache_key, answers.get(cache_key)) < earliest
+            for answers in (known, ahead)
+            if answers
+            for cache_key in asked
+        ):
+            return
+        self._looked_at = time.monotonic()
+        for answers in (known, ahead):
+            for cache_key, answer in list(answers.items()):
+                if self._asked_for(cache_key, answer) < earliest:
+                    self._store.clear(cache_key)
+                    self._asked_at.pop(cache_key, None)
+
+    def _asked_for(self, cache_key: Hashable, answer: object) -> float:
+        """Returns when the source was asked for what is known; infinity if that never gets old."""
+        if isinstance(answer, Aged):
+            return answer.asked_at
+        if answer is None or type(answer) is Failure:
+            return self._asked_at.get(cache_key, inf)
+        return inf  # the application has primed it
 
     # -- how a batch is answered
 
@@ -230,14 +261,23 @@ class RemoteLoader(DataLoader[K, V]):
         left = wanted
         while left:
             asks = self._asks(batch, left, is_first=left is wanted)
-            is_late = yield _Answers(dispatcher, asks, until)
+            is_late = yield _Answers(dispatcher, asks, until, self.source.max_wait)
             for ask in asks:
                 answers |= ask.answers
             left = {} if is_late else self._still_wanted(batch, left, answers)
         if len(answers) < len(wanted):
             late = CallFailure(WaitTimeoutError(self.name, until - begun))
             answers = {cache_key: answers.get(cache_key, late) for cache_key in wanted}
+        if self.source.max_age is not None and self.cache:
+            self._note_ages(answers, begun)
         return [self._outcome(batch, cache_key, answers[cache_key]) for cache_key in wanted]
+
+    def _note_ages(self, answers: dict[Hashable, Any], begun: float) -> None:
+        for cache_key, answer in answers.items():
+            if type(answer) is Failure:
+                self._asked_at[cache_key] = begun
+            elif isinstance(answer, Aged) and answer.value is None:
+                self._asked_at[cache_key] = answer.asked_at
 
     def _wanted(self, batch: Batch, keys: list[K]) -> dict[Hashable, K]:
         if len(keys) == len(batch.keys):
@@ -278,7 +318,9 @@ class RemoteLoader(DataLoader[K, V]):
         """Returns a value or an error; the latter is kept only if it is the key's own."""
         if type(answer) is CallFailure:
             batch.forgotten.add(cache_key)
-        return answer.error if isinstance(answer, Failure) else answer
+        if isinstance(answer, Failure):
+            return answer.error
+        return None if isinstance(answer, Aged) and answer.value is None else answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +331,13 @@ class _Answers:
         dispatcher: The source's.
         asks: The asks; what the others have by then is all that they get.
         until: When a thread stops waiting. On an event loop, each caller has a timer of its own.
+        max_wait: How often an event loop looks whether any of them still waits, in seconds.
     """
 
     dispatcher: Dispatcher
     asks: list[Ask]
     until: float
+    max_wait: float
 
     def here(self) -> bool:
         """See `Step`."""
@@ -316,7 +360,11 @@ class _Answers:
         self.asks[0].done = partial(_tell, loop, finished)
         try:
             self.dispatcher.add(*self.asks)
-            await finished
+            # A source that pauses for an hour is not to keep what nobody waits for any more.
+            while not (await asyncio.wait([finished], timeout=self.max_wait))[0]:
+                live = self.asks[0].live
+                if live is not None and not live():
+                    return True
         finally:
             self.dispatcher.withdraw(*self.asks)
         return False

@@ -558,7 +558,7 @@ class Queue:
         for wanted in call.wanted:
             answer = answers[wanted.cache_key]
             if max_age is not None and type(answer) is not Failure:
-                answer = None if answer is None else Aged(answer, call.begun)
+                answer = Aged(answer, call.begun)
                 lane.recent.pop(wanted.cache_key, None)  # or it would keep its place
                 lane.recent[wanted.cache_key] = (answer, call.begun)
             self._answer(wanted, answer)

@@ -338,6 +338,26 @@ def test_a_source_that_is_called_too_often_pauses_as_a_whole() -> None:
     assert source.asked == [[1], [1, 2]]
 
 
+def test_a_source_that_pauses_keeps_nothing_of_callers_whose_time_is_over() -> None:
+    class Strict(Recording):
+        def judge(self, _error: Exception) -> Judgement:
+            return Judgement(Remedy.SLOW_DOWN, 3_600.0)
+
+    def answer(_keys: list[int]) -> None:
+        raise KeyError
+
+    source = Strict(answer, max_wait=0.05)
+
+    async def ask() -> int:
+        asked = [loader_of(source).load(key) for key in range(10)]
+        late = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(each) for each in late} == {WaitTimeoutError}
+        await asyncio.sleep(0.2)
+        return len(asyncio.all_tasks()) - 1
+
+    assert asyncio.run(ask()) == 0
+
+
 def test_a_call_that_hangs_is_given_up_and_others_go_on() -> None:
     source = Recording(timeout=0.1)
     source.gate.clear()
@@ -597,6 +617,37 @@ def test_what_is_too_old_is_asked_for_again_in_one_call() -> None:
     for row in loader.over(rows, "key"):
         assert loader.get(row["key"]).value == (None, row["key"])
     assert source.asked[before:] == [[0, 1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize("answer", [{}, {1: LookupError("unknown")}])
+def test_nothing_and_an_error_get_too_old_as_values_do(answer: dict[int, Exception]) -> None:
+    source = Recording(lambda _: answer, max_age=0.2)
+    loader = loader_of(source)
+    for _ in range(3):
+        (outcome,) = loader.get_many([1], return_exceptions=True)
+        assert outcome is answer.get(1)
+    assert source.asked == [[1]]
+    source.answer = None
+    time.sleep(0.25)
+    assert loader.get(1).value == (None, 1)
+    assert source.asked == [[1], [1]]
+
+
+def test_to_see_that_nothing_is_too_old_takes_no_look_at_everything() -> None:
+    source = Recording(max_age=600.0)
+    loader = loader_of(source)
+    loader.get_many(range(10_000))
+    looked_at = []
+
+    class Known(dict[Any, Any]):
+        def items(self) -> Any:  # noqa: ANN401 - a view
+            looked_at.append(len(self))
+            return super().items()
+
+    loader._store.values = loader._values = Known(loader.values)
+    for key in range(100):
+        loader.get(key)
+    assert not looked_at
 
 
 def test_without_an_age_an_answer_is_as_of_when_it_was_asked_for() -> None:
@@ -935,3 +986,9 @@ def test_terms_are_checked(term: str, value: object) -> None:
 def test_rates_are_checked(calls: int, seconds: float) -> None:
     with pytest.raises(ConfigurationError, match="A Rate's"):
         Rate(calls, seconds)
+
+
+@pytest.mark.parametrize("priority", ["10", 1.5, float("nan")])
+def test_a_priority_that_others_cannot_be_compared_with_is_refused(priority: Any) -> None:  # noqa: ANN401 - see above
+    with pytest.raises(ConfigurationError, match="priority"), asking(priority=priority):
+        pass
