@@ -690,7 +690,8 @@ def test_a_loop_that_nobody_announced_is_one_call_where_the_loader_allows_it() -
 
     with Registry(source=source).scope() as scope:
         loader = scope.loader(Loader)
-        for row in [{"key": key} for key in range(20)]:
+        rows = [{"key": key} for key in range(20)]
+        for row in rows:
             assert loader.get(row["key"]) == (None, row["key"])
     assert source.asked == [list(range(20))]
 
