@@ -236,6 +236,28 @@ def test_calls_keep_to_the_rate_and_to_the_interval() -> None:
             assert last - first >= length
 
 
+def test_a_call_whose_thread_starts_late_counts_from_then_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = Dispatcher._call
+    delays = [0.4]
+
+    def call_late(dispatcher: Dispatcher, *arguments: Any) -> None:  # noqa: ANN401 - whatever it takes
+        time.sleep(delays.pop() if delays else 0.0)
+        call(dispatcher, *arguments)
+
+    monkeypatch.setattr(Dispatcher, "_call", call_late)
+    times: list[float] = []
+
+    def note(keys: list[int]) -> list[int]:
+        times.append(time.monotonic())
+        return keys
+
+    source = Recording(note, max_batch_size=1, max_concurrency=2, rates=(Rate(1, 0.2),))
+    assert loader_of(source).get_many([1, 2]) == [1, 2]
+    assert times[1] - times[0] >= 0.2
+
+
 def test_one_rate_may_be_that_of_several_sources() -> None:
     times: list[float] = []
 
