@@ -579,9 +579,9 @@ class Queue:
             self.counts.split += 1
             lane.wait_again(_halved(wanted))
         elif judgement.remedy is Remedy.REPEAT and self.terms.repeatable:
+            self._answer_all((each for each in wanted if each.repeats >= MAX_REPEATS), error)
             again = [each for each in wanted if each.repeats < MAX_REPEATS]
             self._repeat(lane, again, judgement.seconds, now)
-            self._answer_all([each for each in wanted if each not in again], error)
         elif judgement.remedy is Remedy.FAIL and (needed := self._without_ahead(lane, wanted)):
             lane.wait_again(needed)
         else:
