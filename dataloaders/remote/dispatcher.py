@@ -173,7 +173,7 @@ class Dispatcher:
         context = common_context(contexts[0], contexts[1:])
         try:
             if self._source.is_async:
-                fetch = partial(self._fetch_async, call.account, list(keys.values()))
+                fetch = partial(self._fetch_async, call, list(keys.values()))
                 running = run_in_background(fetch, context)
                 running.add_done_callback(partial(self._end_async, call, keys))
             else:
@@ -186,6 +186,7 @@ class Dispatcher:
 
     def _call(self, call: Call, keys: dict[Hashable, Any], context: Context) -> None:
         try:
+            call.places.sent(_now())
             result = context.run(self._fetch, call.account, list(keys.values()))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             self._fail(call, error, self.judge(error))
@@ -199,12 +200,13 @@ class Dispatcher:
     def _fetch(self, account: Hashable, keys: list[Any]) -> Any:  # noqa: ANN401 - what it returns
         return call_function(self._name, partial(_with_account, self._source.fetch, account), keys)
 
-    async def _fetch_async(self, account: Hashable, keys: list[Any]) -> Any:  # noqa: ANN401 - what it returns
+    async def _fetch_async(self, call: Call, keys: list[Any]) -> Any:  # noqa: ANN401 - what it returns
+        call.places.sent(_now())
         seconds = self._source.timeout
         # Cancelled when it has been given up: not before, or it would seem to have failed.
         try:
             async with asyncio.timeout(None if seconds is None else seconds + CANCEL_SECONDS):
-                return await self._source.fetch(keys, account)
+                return await self._source.fetch(keys, call.account)
         except (KeyboardInterrupt, SystemExit) as error:
             # A task lets them out, and they would end the loop that all sources are called on.
             raise BatchAbortedError(self._name, len(keys), error) from error

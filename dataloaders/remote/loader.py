@@ -20,14 +20,12 @@ from dataloaders.dispatch.steps import run, run_on_loop
 from dataloaders.errors import (
     AccountOutsideScopeError,
     ConfigurationError,
-    SourceClosedError,
     WaitTimeoutError,
 )
 from dataloaders.loader import DataLoader
 
 from .aged import Aged
 from .asking import manner_here, manner_in
-from .judgement import FAIL, SPLIT
 from .queue import AHEAD, Ask, CallFailure
 
 if TYPE_CHECKING:
@@ -214,24 +212,9 @@ class RemoteLoader(DataLoader[K, V]):
         """No: it would make twice the calls, and between two of them values change."""
         return False
 
-    def may_blame_keys(self, error: Exception) -> bool:
-        """Whether a call may have failed because of keys that look-ahead has added to it."""
-        if isinstance(error, WaitTimeoutError | SourceClosedError):
-            return False
-        return super().may_blame_keys(error) and self.source.dispatcher.judge(error) in {
-            FAIL,
-            SPLIT,
-        }
-
-    def drop_ahead(self, batch: Batch, outcome: dict[Hashable, Any] | Exception) -> bool:
-        """As `DataLoader.drop_ahead`, if a call has failed: a key's own error is its own."""
-        if isinstance(outcome, Exception):
-            return super().drop_ahead(batch, outcome)
-        failed = {each for each in batch.forgotten if isinstance(outcome.get(each), Failure)}
-        if not (failed and super().drop_ahead(batch, outcome)):
-            return False
-        batch.forgotten -= failed  # what they are answered now may be kept
-        return True
+    def drop_ahead(self, batch: Batch, outcome: dict[Hashable, Any] | Exception) -> bool:  # noqa: ARG002 - a loader's signature
+        """Never: the source's line does so, call by call, and knows with whose keys each went."""
+        return False
 
     def take_place(self, scope: LoaderScope) -> None:
         """Goes by what a scope allows.

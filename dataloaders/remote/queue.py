@@ -579,11 +579,30 @@ class Queue:
             self.counts.split += 1
             lane.wait_again(_halved(wanted))
         elif judgement.remedy is Remedy.REPEAT and self.terms.repeatable:
+            self._answer_all((each for each in wanted if each.repeats >= MAX_REPEATS), error)
             again = [each for each in wanted if each.repeats < MAX_REPEATS]
             self._repeat(lane, again, judgement.seconds, now)
-            self._answer_all([each for each in wanted if each not in again], error)
+        elif judgement.remedy is Remedy.FAIL and (needed := self._without_ahead(lane, wanted)):
+            lane.wait_again(needed)
         else:
             self._answer_all(wanted, error)
+
+    def _without_ahead(self, lane: _Lane, wanted: list[Wanted]) -> list[Wanted]:
+        """Has those go that nobody has asked for, and that may be why a call has failed.
+
+        Returns:
+            The others, for a call of their own; none if it had been one already.
+        """
+        ahead = [each for each in wanted if all(ask.priority == AHEAD for ask in each.asks)]
+        if not 0 < len(ahead) < len(wanted):
+            return []
+        for each in ahead:
+            for ask in each.asks.copy():
+                self._leave_open(lane, ask, each)
+        needed = [each for each in wanted if each.asks]
+        for each in needed:
+            each.together = needed
+        return needed
 
     def give_up(self, call: Call, error: Exception) -> None:
         """Has a call that takes too long be none: its callers get an error, and others may go."""

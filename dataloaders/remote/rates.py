@@ -95,6 +95,11 @@ class _Window:
         insort(self._ends, end)
         return end
 
+    def sent(self, end: float, now: float) -> float:
+        """Takes note that a call is sent no sooner than now; returns as `begin`."""
+        self.remove(end)
+        return self.begin(now)
+
     def arrived(self, end: float, now: float) -> None:
         """Takes note that a call has arrived by now."""
         if now + self._seconds < end:
@@ -115,6 +120,11 @@ class Places:
 
     def __init__(self, taken: list[tuple[_Window, float]]) -> None:
         self._taken = taken
+
+    def sent(self, now: float) -> None:
+        """Takes note that the call is sent now: its thread may have had to wait for a processor."""
+        with _taking:
+            self._taken = [(window, window.sent(end, now)) for window, end in self._taken]
 
     def arrived(self, now: float) -> None:
         """Takes note that the call has arrived by now: it was answered, or has failed."""

@@ -236,6 +236,28 @@ def test_calls_keep_to_the_rate_and_to_the_interval() -> None:
             assert last - first >= length
 
 
+def test_a_call_whose_thread_starts_late_counts_from_then_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = Dispatcher._call
+    delays = [0.4]
+
+    def call_late(dispatcher: Dispatcher, *arguments: Any) -> None:  # noqa: ANN401 - whatever it takes
+        time.sleep(delays.pop() if delays else 0.0)
+        call(dispatcher, *arguments)
+
+    monkeypatch.setattr(Dispatcher, "_call", call_late)
+    times: list[float] = []
+
+    def note(keys: list[int]) -> list[int]:
+        times.append(time.monotonic())
+        return keys
+
+    source = Recording(note, max_batch_size=1, max_concurrency=2, rates=(Rate(1, 0.2),))
+    assert loader_of(source).get_many([1, 2]) == [1, 2]
+    assert times[1] - times[0] >= 0.2
+
+
 def test_one_rate_may_be_that_of_several_sources() -> None:
     times: list[float] = []
 
@@ -710,6 +732,45 @@ def test_a_call_that_fails_because_of_what_went_along_is_made_without_it() -> No
     assert source.asked == [[1, 13, 14], [1]]
     with pytest.raises(LookupError):
         loader.get(13)
+
+
+def test_a_call_that_had_nothing_but_what_was_asked_for_is_not_made_again() -> None:
+    def answer(keys: list[int]) -> dict[int, Any]:
+        if 2 in keys:
+            raise LookupError("two")
+        return {key: LookupError("three") if key == 3 else key for key in keys}
+
+    source = Recording(answer, max_batch_size=1)
+    loader = loader_of(source)
+    loader.expect([5])
+    one, two = loader.get_many([1, 2], return_exceptions=True)
+    assert one == 1
+    assert isinstance(two, LookupError)
+    loader.expect([5])
+    with pytest.raises(LookupError, match="three"):
+        loader.get(3)
+    assert source.asked == [[1], [2], [3]]
+
+
+def test_what_goes_along_for_one_fails_no_other() -> None:
+    def answer(keys: list[int]) -> list[int]:
+        if 13 in keys:
+            raise LookupError("13 is unlucky")
+        return keys
+
+    source = Recording(answer, max_batch_size=3)
+    source.gate.clear()
+    first = spawn(loader_of(source).get, 0)
+    assert source.begun.acquire(timeout=20)
+    looking_ahead = loader_of(source)
+    looking_ahead.expect([13])
+    one = spawn(looking_ahead.get, 1)
+    until(lambda: waiting(source, 3))
+    other = spawn(loader_of(source).get, 2)
+    until(lambda: waiting(source, 4))
+    source.gate.set()
+    assert [each.result(20) for each in (first, one, other)] == [0, 1, 2]
+    assert source.asked == [[0], [1, 2, 13], [1, 2]]
 
 
 def test_an_error_of_the_key_itself_is_no_reason_to_ask_again() -> None:
