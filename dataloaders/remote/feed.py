@@ -277,9 +277,14 @@ class Feed(ABC, Generic[C, K, T]):
 
     def _start(self) -> None:
         if self.__thread is None:
-            thread = threading.Thread(target=self._run, name="dataloaders-feed", daemon=True)
-            thread.start()
-            self.__thread = thread
+            # Known before it runs: a green thread may be killed while it waits for that, and the
+            # next one is not to start another.
+            self.__thread = threading.Thread(target=self._run, name="dataloaders-feed", daemon=True)
+            try:
+                self.__thread.start()
+            except Exception:  # no thread to be had
+                self.__thread = None
+                raise
 
     def _wake(self) -> None:
         self._arrivals += 1

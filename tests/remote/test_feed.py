@@ -69,6 +69,29 @@ def test_a_crowd_of_subscriptions_takes_the_fewest_messages(green: str) -> None:
     assert run_green(green, CROWD) == "done"
 
 
+KILLED_AS_IT_STARTS = """
+import threading
+
+import gevent
+
+from tests.remote.feeds import SymbolFeed
+
+feed = SymbolFeed()
+starts = gevent.spawn(feed.subscribe, "first", ["S0"])
+gevent.spawn(starts.throw, gevent.GreenletExit)
+gevent.sleep(0.002)
+assert isinstance(starts.value, gevent.GreenletExit)
+answer = feed.subscribe("second", ["S1"])
+feed.connect()
+assert answer.result(20) == {"S1": None}
+print(sum(thread.name == "dataloaders-feed" for thread in threading.enumerate()))
+"""
+
+
+def test_a_green_thread_that_is_killed_as_it_starts_the_feeds_leaves_one() -> None:
+    assert run_green("gevent", KILLED_AS_IT_STARTS) == "1"
+
+
 @pytest.fixture
 def feed() -> Iterator[SymbolFeed]:
     made = SymbolFeed()
