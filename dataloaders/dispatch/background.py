@@ -63,5 +63,13 @@ def green_threads() -> str | None:
     return None
 
 
+def _begin_anew() -> None:
+    """Has a forked process know nothing of its parent's loop, whose thread it does not have."""
+    _starting.release()
+    _running.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_running.clear)
+    os.register_at_fork(
+        before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_begin_anew
+    )

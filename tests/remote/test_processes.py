@@ -129,6 +129,37 @@ print(source.calls)
     assert run_green("none", SOURCE + program) == "[[1], [3]]"
 
 
+def test_a_fork_while_a_loop_is_being_started_leaves_the_child_its_own() -> None:
+    program = """
+import asyncio, os
+class Async(RemoteSource):
+    max_wait = 5.0
+    async def fetch(self, keys, account):
+        return keys
+begun = threading.Event()
+new_event_loop = asyncio.new_event_loop
+def slow_to_start():
+    begun.set()
+    time.sleep(0.2)
+    return new_event_loop()
+asyncio.new_event_loop = slow_to_start
+answers = []
+parents = threading.Thread(target=lambda: answers.append(Loader(source=Async()).get(1)))
+parents.start()
+begun.wait()
+child = os.fork()
+if child == 0:
+    try:
+        os._exit(Loader(source=Async()).get(0))
+    finally:
+        os._exit(1)
+assert os.waitpid(child, 0)[1] == 0
+parents.join()
+print(answers)
+"""
+    assert run_green("none", SOURCE + program) == "[1]"
+
+
 def test_a_process_ends_although_a_call_hangs() -> None:
     program = """
 class Hanging(RemoteSource):
