@@ -247,7 +247,8 @@ class RemoteLoader(DataLoader[K, V]):
             is_late = yield _Answers(dispatcher, asks, until, self.source.max_wait)
             for ask in asks:
                 answers |= ask.answers
-            left = {} if is_late else self._still_wanted(batch, left, answers)
+            # Of all of them: what nobody wanted at first may have been asked for since.
+            left = {} if is_late else self._still_wanted(batch, wanted, answers)
         if len(answers) < len(wanted):
             late = CallFailure(WaitTimeoutError(self.name, until - begun))
             answers = {cache_key: answers.get(cache_key, late) for cache_key in wanted}

@@ -532,6 +532,30 @@ def test_a_key_that_found_no_room_ahead_is_asked_for_when_it_is_wanted() -> None
     assert asyncio.run(ask()) == [(None, 1), (None, 2), (None, 3)]
 
 
+def test_keys_that_found_no_room_ahead_are_asked_for_one_after_the_other() -> None:
+    gates = {key: threading.Event() for key in (1, 2, 3)}
+
+    def answer(keys: list[int]) -> list[int]:
+        assert all(gates[key].wait(20) for key in keys)
+        return keys
+
+    source = Recording(answer, max_batch_size=1)
+
+    async def ask() -> list[Any]:
+        loader = loader_of(source)
+        loader.expect(gates)
+        asked = []
+        for key in gates:  # each while the call for the one before is under way
+            asked.append(loader.load(key))
+            if key > 1:
+                gates[key - 1].set()
+            assert await asyncio.to_thread(source.begun.acquire, timeout=20)
+        gates[3].set()
+        return list(await asyncio.gather(*asked))
+
+    assert asyncio.run(ask()) == [1, 2, 3]
+
+
 def test_who_leaves_just_before_its_call_starts_takes_nobody_along(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
