@@ -63,7 +63,8 @@ class RemoteLoader(DataLoader[K, V]):
             access token. Any hashable value; it is in no error and no log. By default what
             `current_account` says.
         source: The source, in the place of the class's.
-        get_cache_key: As for a DataLoader.
+        get_cache_key: As for a DataLoader. Loaders of one source have to have the same: what is one
+            key for one of them is answered as one for all.
         name: As for a DataLoader.
 
     Raises:
