@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.threads import run_green
@@ -174,10 +176,15 @@ except WaitTimeoutError:
     assert run_green("none", SOURCE + program) == "late"
 
 
-def test_who_waits_when_the_main_thread_ends_is_answered_still() -> None:
+def test_who_asks_when_the_main_thread_ends_is_answered_or_refused() -> None:
     program = """
 def ask():
-    print(Loader(source=source).get(1))
+    try:
+        print(Loader(source=source).get(1))
+    except RuntimeError:
+        print("refused")
 threading.Thread(target=ask).start()
 """
-    assert run_green("none", SOURCE + program) == "-1"
+    # From Python 3.12 on no thread can be started any more by then.
+    allowed = {"-1"} if sys.version_info < (3, 12) else {"-1", "refused"}
+    assert run_green("none", SOURCE + program) in allowed
