@@ -34,6 +34,7 @@ import aiodataloader
 from . import modes
 from .batch import MISSING, Batch, Failure, Group, key_failure, unwrapped
 from .cache import LoaderCache
+from .checks import check
 from .dispatch.context import asking_batch, wait_for_pending
 from .dispatch.tick import Tick
 from .dispatch.turns import NOTHING, Turns
@@ -1096,8 +1097,7 @@ def _check_limits(
     ):
         if value is None and option != "max_concurrency":
             continue
-        if not isinstance(value, kinds) or isinstance(value, bool) or not value > 0:
-            raise ConfigurationError(f"{name}.{option}", expected, value)
+        check(f"{name}.{option}", value, kinds, expected)
 
 
 def _is_async(function: BatchFunction) -> bool:

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dataloaders.checks import check
 from dataloaders.errors import ConfigurationError
-
-from .checks import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -35,7 +35,7 @@ IDLE_SECONDS: Final = 5.0
 """How long the deciding thread waits for something to do before it ends."""
 
 CANCEL_SECONDS: Final = 0.1
-"""How long after that an async call is cancelled which was given up."""
+"""How long after it was given up an async call is cancelled."""
 
 _now = time.monotonic
 
@@ -218,9 +218,9 @@ class Dispatcher:
             self._fail(call, error, FAIL)
         except CancelledError as error:  # which is an Exception where it is no task's own
             self._fail(call, BatchAbortedError(self._name, len(keys), error), FAIL)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             self._fail(call, error, self.judge(error))
-        except BaseException as error:  # noqa: BLE001 - as above
+        except BaseException as error:  # noqa: BLE001 - it was the task's, and this is another thread
             self._fail(call, BatchAbortedError(self._name, len(keys), error), FAIL)
         else:
             self._settle(call, keys, result)

@@ -212,7 +212,7 @@ class _Lane:
         under_way: What is.
         calls: How many calls are.
         delayed: What waits for a time of its own.
-        recent: Answers that may be shared, and when their calls began.
+        recent: Answers that may be shared.
         since: When the first one came of those who have waited since the last call.
     """
 
@@ -221,7 +221,7 @@ class _Lane:
     under_way: dict[Hashable, Wanted] = field(default_factory=dict)
     calls: int = 0
     delayed: list[Wanted] = field(default_factory=list)
-    recent: dict[Hashable, tuple[Any, float]] = field(default_factory=dict)
+    recent: dict[Hashable, Aged[Any]] = field(default_factory=dict)
     since: float | None = None
 
     def line_up(self, ask: Ask) -> None:
@@ -254,10 +254,6 @@ class _Lane:
                 waiting.asks += each.asks
                 each.asks = []
 
-    def delay(self, wanted: list[Wanted]) -> None:
-        """Has what was under way wait until its time has come."""
-        self.delayed += wanted
-
     def drop(self, wanted: Wanted) -> None:
         """Has what nobody wants wait no longer."""
         if self.waiting.get(wanted.cache_key) is wanted:
@@ -269,7 +265,7 @@ class _Lane:
         """Forgets answers to calls that were sent before a time."""
         while self.recent:
             oldest = next(iter(self.recent))
-            if self.recent[oldest][1] >= begun and len(self.recent) <= MANY_RECENT:
+            if self.recent[oldest].asked_at >= begun and len(self.recent) <= MANY_RECENT:
                 break
             del self.recent[oldest]
 
@@ -348,7 +344,7 @@ class Queue:
     ) -> None:
         answer = self._recent(lane, cache_key, now)
         if answer is not None:
-            ask.answers[cache_key] = answer[0]
+            ask.answers[cache_key] = answer
             self.counts.shared += 1
             return
         wanted = None if ask.alone else self._joinable(lane, cache_key, now)
@@ -365,10 +361,10 @@ class Queue:
         if wanted.call is None:
             ask.waiting.append(wanted)
 
-    def _recent(self, lane: _Lane, cache_key: Hashable, now: float) -> tuple[Any, float] | None:
+    def _recent(self, lane: _Lane, cache_key: Hashable, now: float) -> Aged[Any] | None:
         max_age = self.terms.max_age
-        kept = None if max_age is None else lane.recent.get(cache_key)
-        return None if kept is None or now - kept[1] > (max_age or 0.0) else kept
+        kept = lane.recent.get(cache_key)
+        return None if kept is None or max_age is None or now - kept.asked_at > max_age else kept
 
     def _joinable(self, lane: _Lane, cache_key: Hashable, now: float) -> Wanted | None:
         """Returns what is wanted already, and will be answered by what is true from now on.
@@ -560,7 +556,7 @@ class Queue:
             if max_age is not None and type(answer) is not Failure:
                 answer = Aged(answer, call.begun)
                 lane.recent.pop(wanted.cache_key, None)  # or it would keep its place
-                lane.recent[wanted.cache_key] = (answer, call.begun)
+                lane.recent[wanted.cache_key] = answer
             self._answer(wanted, answer)
         if max_age is not None:
             lane.forget_older(now - max_age)
@@ -658,7 +654,7 @@ class Queue:
             pause = FIRST_PAUSE * 2**each.repeats * (1 + self._jitter())
             each.not_before = now + (pause if seconds is None else seconds)
             each.repeats += 1
-        lane.delay(again)
+        lane.delayed += again
 
     def _answer_all(self, wanted: Iterable[Wanted], error: Exception) -> None:
         for each in wanted:

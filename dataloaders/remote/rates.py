@@ -12,7 +12,7 @@ import threading
 from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Final
 
-from .checks import check
+from dataloaders.checks import check
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from dataloaders.checks import check
 from dataloaders.errors import BatchFunctionError, ConfigurationError
 
-from .checks import check
 from .dispatcher import Dispatcher
 from .judgement import FAIL, Judgement, Remedy, judge_status, response_of
 from .queue import Terms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataloaders.errors import ConfigurationError
+from .errors import ConfigurationError
 
 
 def check(setting: str, value: object, kinds: tuple[type, ...], expected: str) -> None:
