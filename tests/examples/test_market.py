@@ -33,6 +33,7 @@ SECOND: Final = 1.0
 pytestmark = pytest.mark.timeout(120)
 
 Row = tuple[str, str, int]
+Start = Any  # of a server: () -> context manager of Running
 
 
 @pytest.fixture(scope="module")
@@ -106,26 +107,27 @@ def check_rate(calls: list[dict[str, Any]], number: int = 1) -> None:
         assert last - first >= SECOND
 
 
-SERVERS = gunicorn_workers("market_app", threads=CLIENTS)
-
-
-@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
-def test_a_hundred_requests_for_a_quote_each(  # noqa: PLR0917 - fixtures
-    server: Server,
-    request: pytest.FixtureRequest,
-    simulator: httpx.Client,
-    contract: Path,
-    rows: list[Row],
-    tmp_path: Path,
-) -> None:
+@pytest.fixture(
+    params=gunicorn_workers("market_app", threads=CLIENTS), ids=lambda server: server.name
+)
+def start(
+    request: pytest.FixtureRequest, contract: Path, simulator_url: str, tmp_path: Path
+) -> Start:
+    """Starts the application under one of the workers, and stops it again."""
+    server: Server = request.param
     python = request.getfixturevalue("gunicorn25_python") if server.old else sys.executable
     environment = {
         "TRADING_DATABASE_URI": f"sqlite:///{contract}",
-        "TRADING_MARKET_URL": str(simulator.base_url),
+        "TRADING_MARKET_URL": simulator_url,
     }
+    return lambda: started(server, python, tmp_path / "server.log", environment, HERE)
+
+
+def test_a_hundred_requests_for_a_quote_each(
+    start: Start, simulator: httpx.Client, rows: list[Row]
+) -> None:
     wanted = rows[:CLIENTS]
-    log = tmp_path / "server.log"
-    with started(server, python, log, environment, HERE) as running:
+    with start() as running:
 
         def ask(row: Row) -> None:
             check_quote(running.get(f"/quote/{row[1]}/{row[0]}")["data"], row)
@@ -140,22 +142,10 @@ def test_a_hundred_requests_for_a_quote_each(  # noqa: PLR0917 - fixtures
     assert sum(len(call["instruments"]) for call in calls) == CLIENTS
 
 
-@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
-def test_a_server_that_is_stopped_answers_those_who_stand_in_the_line(  # noqa: PLR0917 - fixtures
-    server: Server,
-    request: pytest.FixtureRequest,
-    simulator: httpx.Client,
-    contract: Path,
-    rows: list[Row],
-    tmp_path: Path,
+def test_a_server_that_is_stopped_answers_those_who_stand_in_the_line(
+    start: Start, simulator: httpx.Client, rows: list[Row]
 ) -> None:
-    python = request.getfixturevalue("gunicorn25_python") if server.old else sys.executable
-    environment = {
-        "TRADING_DATABASE_URI": f"sqlite:///{contract}",
-        "TRADING_MARKET_URL": str(simulator.base_url),
-    }
-    log = tmp_path / "server.log"
-    with started(server, python, log, environment, HERE) as running:
+    with start() as running:
 
         def ask(row: Row) -> None:
             check_quote(running.get(f"/quote/{row[1]}/{row[0]}")["data"], row)
@@ -388,27 +378,16 @@ def subscribed(simulator: httpx.Client) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
-def test_a_thousand_subscriptions_of_twenty_clients(  # noqa: PLR0917 - fixtures
-    server: Server,
-    request: pytest.FixtureRequest,
-    simulator: httpx.Client,
-    contract: Path,
-    rows: list[Row],
-    tmp_path: Path,
+def test_a_thousand_subscriptions_of_twenty_clients(
+    start: Start, simulator: httpx.Client, rows: list[Row]
 ) -> None:
     """Of each client's fifty, fifteen are what another one has asked for."""
-    python = request.getfixturevalue("gunicorn25_python") if server.old else sys.executable
-    environment = {
-        "TRADING_DATABASE_URI": f"sqlite:///{contract}",
-        "TRADING_MARKET_URL": str(simulator.base_url),
-    }
     shared, own = rows[:15], rows[15:715]
     wanted = [[*shared, *own[35 * number : 35 * number + 35]] for number in range(20)]
     tokens = {str(token) for _, _, token in (*shared, *own)}
     assert len(tokens) == 715
     with (
-        started(server, python, tmp_path / "server.log", environment, HERE) as running,
+        start() as running,
         screens(running.port, 20) as clients,
         ThreadPoolExecutor(20) as pool,
     ):

@@ -59,37 +59,24 @@ def test_threads_of_each_kind_stand_in_one_line(green: str) -> None:
     assert run_green(green, SOURCE + TOGETHER) == "True"
 
 
-KILLED = {
-    "gevent": """
-import gevent
-first = gevent.spawn(Loader(source=source).get, 1)
-gevent.sleep(0.02)
-killed = gevent.spawn(Loader(source=source).get, 2)
-late = gevent.spawn(Loader(source=source).get, 3)
-gevent.sleep(0.02)
+KILLED = """
+import {green}
+first = {green}.spawn(Loader(source=source).get, 1)
+{green}.sleep(0.02)
+killed = {green}.spawn(Loader(source=source).get, 2)
+late = {green}.spawn(Loader(source=source).get, 3)
+{green}.sleep(0.02)
 killed.kill()
-with gevent.Timeout(0.01, False):
+with {green}.Timeout(0.01, False):
     Loader(source=source).get(4)
-assert (first.get(), late.get()) == (-1, -3)
-""",
-    "eventlet": """
-import eventlet
-first = eventlet.spawn(Loader(source=source).get, 1)
-eventlet.sleep(0.02)
-killed = eventlet.spawn(Loader(source=source).get, 2)
-late = eventlet.spawn(Loader(source=source).get, 3)
-eventlet.sleep(0.02)
-killed.kill()
-with eventlet.Timeout(0.01, False):
-    Loader(source=source).get(4)
-assert (first.wait(), late.wait()) == (-1, -3)
-""",
-}
+assert (first.{result}(), late.{result}()) == (-1, -3)
+print(source.calls)
+"""
 
 
-@pytest.mark.parametrize("green", ["gevent", "eventlet"])
-def test_a_green_thread_that_is_killed_in_the_line_costs_nothing(green: str) -> None:
-    program = SOURCE + KILLED[green] + "print(source.calls)"
+@pytest.mark.parametrize(("green", "result"), [("gevent", "get"), ("eventlet", "wait")])
+def test_a_green_thread_that_is_killed_in_the_line_costs_nothing(green: str, result: str) -> None:
+    program = SOURCE + KILLED.format(green=green, result=result)
     assert run_green(green, program) == "[[1], [3]]"
 
 

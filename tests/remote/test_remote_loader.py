@@ -38,6 +38,7 @@ from tests.threads import spawn, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from concurrent.futures import Future
 
     from dataloaders import DataLoader, LoaderScope
 
@@ -93,6 +94,14 @@ def loader_of(source: RemoteSource, account: Hashable = None) -> RemoteLoader[An
     return Loader(account, source=source)
 
 
+def kept_busy(source: Recording) -> Future[Any]:
+    """Has a call for key 0 be under way until the source's gate is opened."""
+    source.gate.clear()
+    first = spawn(loader_of(source).get, 0)
+    assert source.begun.acquire(timeout=20)
+    return first
+
+
 def waiting(source: RemoteSource, count: int) -> bool:
     """Whether so many keys have been asked of a source."""
     return source.counts.keys >= count
@@ -100,9 +109,7 @@ def waiting(source: RemoteSource, count: int) -> bool:
 
 def test_who_comes_while_a_call_is_under_way_goes_with_the_next_one() -> None:
     source = Recording()
-    source.gate.clear()
-    first = spawn(loader_of(source).get, 0)
-    assert source.begun.acquire(timeout=20)
+    first = kept_busy(source)
     others = [spawn(loader_of(source).get, key) for key in range(1, 30)]
     until(lambda: waiting(source, 30))
     source.gate.set()
@@ -113,9 +120,7 @@ def test_who_comes_while_a_call_is_under_way_goes_with_the_next_one() -> None:
 
 def test_threads_loops_and_requests_meet_in_one_call() -> None:
     source = Recording()
-    source.gate.clear()
-    first = spawn(loader_of(source).get, 0)
-    assert source.begun.acquire(timeout=20)
+    first = kept_busy(source)
 
     async def ask(keys: list[int]) -> list[Any]:
         loader = loader_of(source)
@@ -472,9 +477,7 @@ def test_on_an_event_loop_each_caller_has_its_own_time_too() -> None:
 
 def test_a_task_that_is_cancelled_before_its_turn_costs_nothing() -> None:
     source = Recording()
-    source.gate.clear()
-    first = spawn(loader_of(source).get, 0)
-    assert source.begun.acquire(timeout=20)
+    first = kept_busy(source)
 
     async def ask() -> list[Any]:
         loader = loader_of(source)
@@ -495,9 +498,7 @@ def test_a_task_that_is_cancelled_before_its_turn_costs_nothing() -> None:
 
 def test_who_keeps_step_with_a_later_batch_still_waits_for_its_key() -> None:
     source = Recording()
-    source.gate.clear()
-    first = spawn(loader_of(source).get, 0)
-    assert source.begun.acquire(timeout=20)
+    first = kept_busy(source)
 
     async def ask() -> list[Any]:
         loader = loader_of(source)
@@ -576,9 +577,7 @@ def test_who_leaves_just_before_its_call_starts_takes_nobody_along(
 
 def test_an_event_loop_that_ends_takes_nobody_along() -> None:
     source = Recording()
-    source.gate.clear()
-    first = spawn(loader_of(source).get, 0)
-    assert source.begun.acquire(timeout=20)
+    first = kept_busy(source)
 
     async def leave() -> None:
         loader_of(source).load(1)
@@ -596,9 +595,7 @@ def test_an_event_loop_that_ends_takes_nobody_along() -> None:
 
 def test_what_is_urgent_goes_first() -> None:
     source = Recording(max_batch_size=2)
-    source.gate.clear()
-    first = spawn(loader_of(source).get, 0)
-    assert source.begun.acquire(timeout=20)
+    first = kept_busy(source)
     screen = spawn(loader_of(source).get_many, range(10, 16))
     until(lambda: waiting(source, 7))
 
@@ -617,9 +614,7 @@ def test_what_is_urgent_goes_first() -> None:
 
 def test_a_large_request_does_not_keep_a_small_one_waiting() -> None:
     source = Recording(max_batch_size=4)
-    source.gate.clear()
-    first = spawn(loader_of(source).get, 0)
-    assert source.begun.acquire(timeout=20)
+    first = kept_busy(source)
     large = spawn(loader_of(source).get_many, range(100, 140))
     until(lambda: waiting(source, 41))
     small = spawn(loader_of(source).get_many, [1, 2])
@@ -783,9 +778,7 @@ def test_what_goes_along_for_one_fails_no_other() -> None:
         return keys
 
     source = Recording(answer, max_batch_size=3)
-    source.gate.clear()
-    first = spawn(loader_of(source).get, 0)
-    assert source.begun.acquire(timeout=20)
+    first = kept_busy(source)
     looking_ahead = loader_of(source)
     looking_ahead.expect([13])
     one = spawn(looking_ahead.get, 1)
