@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextvars import Context, copy_context
-from typing import Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from .errors import BatchResultError, UnraisableError
+
+if TYPE_CHECKING:
+    from .watching import BatchWatch
 
 MISSING: Final = object()
 """Stands for 'no answer yet' where None is an answer."""
@@ -82,6 +85,7 @@ class Batch:
         forgotten: Cache keys that were cleared, or asked for anew, while the batch was under way.
         begun: Whether it is, or was, under way.
         answers: Cache key to value or `Failure`; None until the batch is settled.
+        watch: Who is told of it, if anybody.
     """
 
     __slots__ = (
@@ -104,6 +108,7 @@ class Batch:
         "task",
         "threads",
         "urgent",
+        "watch",
     )
 
     def __init__(self, owner: object) -> None:
@@ -126,6 +131,7 @@ class Batch:
         self.task: Any = None
         self.opened_by_hit = False
         self.answers: dict[Hashable, Any] | None = None
+        self.watch: BatchWatch | None = None
 
     def asked_from(self, context: Context) -> None:
         """Takes note of a caller's context."""

@@ -308,3 +308,7 @@ class ConfigurationError(DataLoaderError, ValueError):
 
     def __init__(self, setting: str, expected: str, got: object) -> None:
         super().__init__(f"{setting} must be {expected}, but is {shown(got)}.")
+
+
+class NPlusOneError(DataLoaderError):
+    """A loader was asked for one more key alone, where that is not to be: see the finding."""

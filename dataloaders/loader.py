@@ -52,19 +52,22 @@ from .form import Form
 from .keys import PLAIN_TYPES, typed_key
 from .lookahead.announced import Field, announcing, keys_in
 from .lookahead.history import Memory
-from .lookahead.ledger import Ledger, Stats
+from .lookahead.ledger import Ledger
 from .lookahead.modes import EXPLICIT, OFF, ON, checked_mode, default_mode, stricter
 from .lookahead.origins import ABSENT
 from .lookahead.peers import MAX_PEERS, peers_of
 from .scope import LoaderRegistry, LoaderScope, current_loader
 from .shadow import Shadow
+from .stats import Stats
 
 NO_TYPES: frozenset[type] = frozenset()
 
 if TYPE_CHECKING:
+    from .lookahead.origins import Origin
     from .lookahead.sites import Site
     from .tiers.tiers import Tiers
     from .tiers.view import View
+    from .watching import LoaderWatch
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -241,6 +244,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._ticks: dict[asyncio.AbstractEventLoop, Tick] = {}
         self._made_turns: Turns | None = None
         self.view: View | None = None
+        self.watch: LoaderWatch | None = None
         if given.tiers is not None and self._can_wait:
             self.view = given.tiers.view(self, None)
         self._shadow: Shadow | None = None
@@ -286,6 +290,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             ScopeClosedError: The loader's scope is over.
         """
         cache_key = key if type(key) in self._own_cache_keys else self._cache_key(key)
+        if self.watch is not None:
+            self.watch.asked((cache_key,), (key,))
         tick = self._tick
         # Whether its loop runs here; get_running_loop itself costs a system call before 3.12.
         if tick is None or tick.thread != get_ident() or not tick.is_running():
@@ -331,7 +337,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             NoEventLoopError: No event loop runs in this thread.
             ScopeClosedError: The loader's scope is over.
         """
-        cache_keys, asked = self._cache_keys(keys)
+        cache_keys, asked = self._keys_asked(keys)
         tick = self._current_tick()
         future: asyncio.Future[list[V]] = tick.loop.create_future()
         group = Group(future, return_exceptions=return_exceptions)
@@ -418,6 +424,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             Exception: The key's own error, or the error of its batch.
         """
         cache_key = key if type(key) in self._own_cache_keys else self._cache_key(key)
+        if self.watch is not None:
+            self.watch.asked((cache_key,), (key,))
         answer: Any = self._values.get(cache_key, MISSING)
         if answer is MISSING and (self._store.ahead or self.view is not None):
             answer = self._take_kept(cache_key)
@@ -443,7 +451,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         Raises:
             As `get`, and nothing is asked for if one of the keys is no key.
         """
-        cache_keys, asked = self._cache_keys(keys)
+        cache_keys, asked = self._keys_asked(keys)
         missing = _first_of_each(cache_keys, asked)
         values, known = self._values, {}
         if values:
@@ -545,11 +553,15 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     @property
     def stats(self) -> Stats:
-        """What look-ahead did for this loader so far: keys expected, used and wasted."""
-        if self._shadow is not None:
-            return self._shadow.batched.stats
-        self.count_used()
-        return self.ledger.stats
+        """What this loader did so far; but for look-ahead's part, while somebody watches.
+
+        In mode "shadow", look-ahead's part is that of the loader that it is compared with.
+        """
+        stats = Stats() if self.watch is None else self.watch.stats.copy()
+        self.batched.count_used()
+        ledger = self.batched.ledger
+        stats.expected, stats.used = ledger.expected, ledger.used
+        return stats
 
     # -- what is going to be asked for
 
@@ -654,6 +666,13 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             return self.batch_load
         function: Any = getattr(self, "batch_load_fn", None)  # aiodataloader's name for it
         return cast("BatchFunction", function)
+
+    def new_batch(self, owner: Tick | Turns, cause: str) -> Batch:
+        """Returns an empty batch for a caller's key; see `LoaderWatch.collecting`."""
+        batch = Batch(owner)
+        if self.watch is not None:
+            batch.watch = self.watch.collecting(cause)
+        return batch
 
     def is_full(self, batch: Batch) -> bool:
         """Whether a batch has as many keys as `max_batch_size` allows."""
@@ -797,7 +816,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             key = self._announced.pop(cache_key)
             if self._is_unknown(cache_key):
                 found[cache_key] = key
-        self.ledger.expect(found)
+        self.ledger.expect(found, origin="announced")
         return found
 
     def count_used(self) -> None:
@@ -820,7 +839,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         recalled = self._memory.recall(site, cache_key, key, self._by_cache_key)
         found = {each: known for each, known in recalled.items() if self._is_unknown(each)}
         found.pop(cache_key, None)
-        self.ledger.expect(found)
+        self.ledger.expect(found, origin="history")
         return found
 
     def _by_cache_key(self, keys: Iterable[Any]) -> dict[Hashable, Any]:
@@ -865,6 +884,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         key: Any,  # noqa: ANN401 - a key is whatever the application uses
         siblings: list[tuple[Any, ...]],
         site: Site,
+        origin: Origin | None = None,
     ) -> dict[Hashable, Any]:
         """Returns the keys of sibling rows that are not known yet, by cache key.
 
@@ -872,12 +892,13 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             key: The key that is asked for; parts that a sibling lacks are taken from it.
             siblings: The parts of each row's key.
             site: Who asks.
+            origin: Where the siblings were found.
         """
         if siblings and siblings[-1][0] is ABSENT:
             siblings = siblings[:-1]  # of what its source makes of nothing, only its author knows
         found = dict(islice(self._unknown_among(key, siblings), MAX_PEERS + 1))
         found.pop(self._cache_key(key), None)
-        self.ledger.expect(found, site)
+        self.ledger.expect(found, site, origin)
         return found
 
     def _unknown_among(
@@ -917,6 +938,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         answer = self._take_ahead(cache_key) if self._store.ahead else MISSING
         if answer is MISSING and self.view is not None:
             answer = self.view.get(cache_key) if waits else self.view.get_at_once(cache_key)
+            if answer is not MISSING and self.watch is not None:
+                self.watch.found_in_process()
         return answer
 
     def _compare(self, keys: list[K], answers: list[Any]) -> None:
@@ -1026,6 +1049,13 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             raise InvalidKeyError(self.name, key, "a hashable key", remedy) from None
         # Without a cache no two lookups are the same one.
         return cache_key if self.cache else object()
+
+    def _keys_asked(self, keys: Iterable[Any]) -> tuple[list[Hashable], list[Any]]:
+        """Returns the cache keys of keys that a caller asks for, and the keys."""
+        cache_keys, asked = self._cache_keys(keys)
+        if self.watch is not None:
+            self.watch.asked(cache_keys, asked)
+        return cache_keys, asked
 
     def _cache_keys(self, keys: Iterable[Any] | object) -> tuple[list[Hashable], list[Any]]:
         """Returns the cache keys of keys, and the keys."""

@@ -20,6 +20,7 @@ from .errors import NoRegistryError, NoScopeError, ScopeClosedError, ScopeReused
 from .lookahead.history import History
 from .lookahead.threads import note_starter
 from .modes import mode_of
+from .stats import Stats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .loader import DataLoader
     from .tiers.snapshot import Snapshot
     from .tiers.tiers import Tiers
+    from .watching import ScopeWatch
 
     L = TypeVar("L", bound=DataLoader[Any, Any])
 P = ParamSpec("P")
@@ -69,6 +71,23 @@ def serve_requests(
     """
     global _identify_request, _open_for_request
     _identify_request, _open_for_request = identify, open_scope
+
+
+def _watched_by_nobody(scope: LoaderScope) -> ScopeWatch | None:  # noqa: ARG001 - see watch_scopes
+    return None
+
+
+_watcher_of: Callable[[LoaderScope], ScopeWatch | None] = _watched_by_nobody
+
+
+def watch_scopes(watcher_of: Callable[[LoaderScope], ScopeWatch | None] | None) -> None:
+    """Has scopes be watched that are made from now on.
+
+    Args:
+        watcher_of: Returns who watches a new scope, or None; without it, none is watched.
+    """
+    global _watcher_of  # noqa: PLW0603 - one for the process, as above
+    _watcher_of = watcher_of or _watched_by_nobody
 
 
 class _Entry:
@@ -144,6 +163,7 @@ class LoaderScope:
         body: Returns the JSON that the request has brought, if somebody has parsed it already.
         mode: Whether its loaders batch; see `modes`.
         moment: What tiers had when the request began: all of its loaders go by that.
+        watch: Who is told what its loaders do, if anybody.
     """
 
     __slots__ = (
@@ -156,6 +176,7 @@ class LoaderScope:
         "mode",
         "moment",
         "registry",
+        "watch",
     )
 
     def __init__(self, registry: LoaderRegistry | None = None) -> None:
@@ -167,6 +188,7 @@ class LoaderScope:
         self.mode = mode_of(self.registry.mode)
         self.moment: Snapshot | None = None
         self._token: Token[_Entry | None] | None = None
+        self.watch = _watcher_of(self)
 
     def loader(self, loader_class: type[L]) -> L:
         """Returns this scope's instance of a loader class, made at the first call.
@@ -181,6 +203,8 @@ class LoaderScope:
                 raise ScopeClosedError(loader_class.__name__) from None
             made = self.registry.make(loader_class, self)
             made.join(self)
+            if self.watch is not None:
+                made.watch = self.watch.watch(made)
             # setdefault is atomic: threads that come here together get one loader.
             loader = self.loaders.setdefault(loader_class, made)
             if made.shared:
@@ -219,8 +243,21 @@ class LoaderScope:
         self.closed = True
         for loader in list(self.loaders.values()):
             loader.close()
+        if self.watch is not None:
+            self.watch.ended()
         self.loaders.clear()
         self.body = self.moment = None
+
+    @property
+    def stats(self) -> Stats:
+        """What its loaders did so far, together; but for look-ahead's part, while somebody watches.
+
+        Once it is over, nothing: who watches it has the counts then.
+        """
+        total = Stats()
+        for loader in list(self.loaders.values()):
+            total.add(loader.stats)
+        return total
 
     def size(self) -> int:
         """Returns how many keys its loaders know."""
@@ -351,6 +388,8 @@ class LoaderRegistry:
             if common is not None:
                 for loader in list(common.loaders.values()):
                     loader.take_stock()
+                if common.watch is not None:
+                    common.watch.ended()
             # The one before is not closed: callers may still wait in it.
             common = self._common = LoaderScope(self)
             common.is_common = True

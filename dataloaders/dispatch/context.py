@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dataloaders.batch import Batch
+    from dataloaders.watching import BatchWatch
 
 running_batch: ContextVar[Batch | None] = ContextVar("dataloaders.running_batch", default=None)
 """The batch whose function is running in this context, if any."""
@@ -47,6 +48,12 @@ def note_askers(batch: Batch, first: Context, others: Sequence[Context]) -> None
         if asker is not None and asker.answers is None:
             asker.awaits.append(batch)
             batch.urgent = True
+
+
+def batch_watch() -> BatchWatch | None:
+    """Returns who watches the batch whose function is running in this context, if anybody does."""
+    batch = running_batch.get()
+    return None if batch is None else batch.watch
 
 
 def asking_batch() -> Batch | None:

@@ -104,7 +104,7 @@ class Tick:
         self._loader.check_open()
         if self._sequential is not _NOBODY and self._sequential is not asyncio.current_task():
             self._sequential = _NOBODY
-        self.batch = batch = Batch(self)
+        self.batch = batch = self._loader.new_batch(self, "tick")
         serving = self._serve(batch)
         # Started here, so that it can answer the batch even if its task is cancelled unstarted.
         serving.send(None)
@@ -234,6 +234,8 @@ class Tick:
 
     async def _run(self, batch: Batch) -> None:
         loader = self._loader
+        if batch.watch is not None:
+            batch.watch.began(batch)
         try:
             try:
                 answers = await self._answers(batch)
@@ -247,6 +249,9 @@ class Tick:
             self._cache.settle(batch, answers)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             self._cache.fail(batch, error)
+        finally:
+            if batch.watch is not None:
+                batch.watch.ended(batch)
 
     async def _answers(self, batch: Batch) -> dict[Hashable, Any]:
         """Calls the batch function, and checks what it returns."""

@@ -17,7 +17,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dataloaders.batch import MISSING, Batch, answers_from, call
+from dataloaders.batch import MISSING, answers_from, call
 from dataloaders.errors import AsyncOnlyError, BatchTimeoutError, RecursiveLoadError
 
 from .context import asking_batch, common_context, note_askers, running_batch
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
     from contextvars import Context
 
+    from dataloaders.batch import Batch
     from dataloaders.cache import LoaderCache
     from dataloaders.loader import DataLoader
 
@@ -86,7 +87,7 @@ class Turns:
 
     def _fetch_at_once(self, keys: dict[Hashable, Any], ahead: Mapping[Hashable, Any]) -> list[Any]:
         """Fetches in a turn that came without waiting."""
-        batch = Batch(self)
+        batch = self._loader.new_batch(self, "at once")
         batch.keys = keys
         batch.threads.append(keys)
         batch.context = copy_context()
@@ -133,7 +134,7 @@ class Turns:
     def _collecting(self) -> Batch:
         """Returns the batch that takes the next key."""
         if not self._queue or self._loader.is_full(self._queue[-1]):
-            self._queue.append(Batch(self))
+            self._queue.append(self._loader.new_batch(self, "turn"))
         return self._queue[-1]
 
     def _pending(self, cache_key: Hashable) -> Batch | None:
@@ -169,7 +170,7 @@ class Turns:
             ):
                 raise RecursiveLoadError(loader.name, key)
             if not batches or loader.is_full(batches[-1]):
-                batches.append(Batch(self))
+                batches.append(loader.new_batch(self, "alone" if asker is None else "nested"))
                 batches[-1].threads.append(keys)
                 batches[-1].asked_from(context)
             batches[-1].keys[cache_key] = key
@@ -192,6 +193,8 @@ class Turns:
             note_askers(batch, first, others)
         context.run(running_batch.set, batch)
         self._cache.begin(batch)
+        if batch.watch is not None:
+            context.run(batch.watch.began, batch)
         try:
             try:
                 answers = self._answers(batch, context)
@@ -208,6 +211,9 @@ class Turns:
         except BaseException as error:
             self._leave_to_others(batch, own, error)
             raise
+        finally:
+            if batch.watch is not None:
+                batch.watch.ended(batch)
 
     def _answers(self, batch: Batch, context: Context) -> dict[Hashable, Any]:
         """Calls the batch function, on this stack unless it has a time limit; checks its result."""

@@ -102,6 +102,11 @@ def _owner_of(module: str) -> str:
     return _PASSED if package in PASSED else _APPLICATION
 
 
+def is_application(frame: FrameType) -> bool:
+    """Whether a frame is of the application's own code."""
+    return _owner_of(module_of(frame)) is _APPLICATION
+
+
 def is_function(frame: FrameType) -> bool:
     """Whether a frame is a function's, not a module's or a class body's."""
     return bool(frame.f_code.co_flags & _OPTIMIZED)

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
+    from .origins import Origin
     from .sites import Site
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What look-ahead did for one loader so far.
-
-    Attributes:
-        expected: Keys that went along with others, because they were announced or seen.
-        used: Those of them that somebody has asked for since.
-        wasted: The others.
-    """
-
-    expected: int
-    used: int
-
-    @property
-    def wasted(self) -> int:
-        """Keys that nobody has asked for, so far."""
-        return self.expected - self.used
 
 
 class Ledger:
@@ -37,22 +19,35 @@ class Ledger:
 
     def __init__(self) -> None:
         # Single operations on them are atomic, so threads need no lock.
-        self._expected: dict[Hashable, tuple[Site | None, Any]] = {}
+        self._expected: dict[Hashable, tuple[Site | None, Any, Origin | str | None]] = {}
         self._used: set[Hashable] = set()
 
-    def expect(self, cache_keys: Iterable[Hashable], site: Site | None = None) -> None:
-        """Takes note of whole keys that go along."""
+    def expect(
+        self,
+        cache_keys: Iterable[Hashable],
+        site: Site | None = None,
+        origin: Origin | str | None = None,
+    ) -> None:
+        """Takes note of whole keys that go along.
+
+        Args:
+            cache_keys: The keys.
+            site: Who is to be told that they were of use.
+            origin: What they are known by.
+        """
         for cache_key in cache_keys:
             if cache_key not in self._expected:
-                self._expected[cache_key] = (site, None)
+                self._expected[cache_key] = (site, None, origin)
                 if site is not None:
                     site.expected += 1
 
-    def expect_prefixes(self, as_read: dict[Hashable, Any], site: Site) -> None:
+    def expect_prefixes(
+        self, as_read: dict[Hashable, Any], site: Site, origin: Origin | None
+    ) -> None:
         """Takes note of keys without their last parts, and of those parts as they were read."""
         for prefix, rest in as_read.items():
             if prefix not in self._expected:
-                self._expected[prefix] = (site, rest)
+                self._expected[prefix] = (site, rest, origin)
                 site.expected += 1
 
     def use(self, cache_keys: list[Hashable]) -> None:
@@ -79,13 +74,13 @@ class Ledger:
         entry = self._expected.get(prefix)
         if entry is not None and prefix not in self._used:
             self._used.add(prefix)
-            site, as_read = entry
+            site, as_read, _ = entry
             if site is not None:
                 site.was_used(as_read=as_read == rest)
 
     def unused(self, site: Site) -> Iterator[Any]:
         """Yields the first parts of keys that went along because of a site, to no use so far."""
-        for cache_key, (because_of, _) in list(self._expected.items()):
+        for cache_key, (because_of, _, _) in list(self._expected.items()):
             if because_of is site and cache_key not in self._used:
                 yield cache_key[0] if type(cache_key) is tuple else cache_key
 
@@ -93,7 +88,17 @@ class Ledger:
         """Whether a key that went along was asked for."""
         return cache_key in self._used
 
+    def origins_of(self, cache_keys: Iterable[Hashable]) -> Counter[Origin | str | None]:
+        """Returns how many of some keys went along, by what they were known by."""
+        expected = self._expected
+        return Counter([expected[each][2] for each in cache_keys if each in expected])
+
     @property
-    def stats(self) -> Stats:
-        """The counts so far."""
-        return Stats(len(self._expected), len(self._used))
+    def expected(self) -> int:
+        """How many keys went along."""
+        return len(self._expected)
+
+    @property
+    def used(self) -> int:
+        """How many of them were asked for since."""
+        return len(self._used)

@@ -34,6 +34,7 @@ class Asker(Request, Protocol):
         key: Any,  # noqa: ANN401 - a key is whatever the application uses
         siblings: list[tuple[Any, ...]],
         site: Site,
+        origin: Origin | None,
     ) -> dict[Hashable, Any]:
         """Returns the siblings' keys that are not known yet, by cache key."""
 
@@ -81,7 +82,7 @@ class _Asking:
                 return found
         if _is_weak(self._parts[0]):
             # There may be any number of them, in any variable, and each with another rest.
-            return loader.ahead_keys(self._key, [self._parts], site)
+            return loader.ahead_keys(self._key, [self._parts], site, None)
         again = site in loader.missed_at
         if self._explanation is not None and not again:
             return {}  # it is the only row
@@ -105,7 +106,7 @@ class _Asking:
             for value in self._around.values_at(origin.root):
                 siblings = origin.siblings(value, self._parts)
                 if self._explains(origin, siblings) or origin.departed:
-                    found |= self._loader.ahead_keys(self._key, siblings, self._site)
+                    found |= self._ahead(siblings, origin)
         return found
 
     def _by_learned_fields(self) -> dict[Hashable, Any]:
@@ -119,7 +120,7 @@ class _Asking:
                         continue
                     better = origin.with_more(fitting(field, part))
                     siblings = better.siblings(value, self._parts) if better else []
-                    found = self._loader.ahead_keys(self._key, siblings, self._site)
+                    found = self._ahead(siblings, better)
                     if found and better is not None:
                         self._site.corrected(origin, better)
                         return found
@@ -160,9 +161,9 @@ class _Asking:
             found = self._by_origin(origin, siblings)
             if found:
                 for other in origin.on_trial(siblings, self._parts[0]):
-                    found |= self._loader.ahead_keys(
-                        self._key, other.siblings(value, self._parts), Trial(self._site, other)
-                    )
+                    others = other.siblings(value, self._parts)
+                    trial = Trial(self._site, other)
+                    found |= self._loader.ahead_keys(self._key, others, trial, other)
                 return found
         return {}
 
@@ -198,7 +199,7 @@ class _Asking:
                     continue
                 for value in self._around.values_at(origin.root):
                     siblings = corrected.siblings(value, self._parts)
-                    found = self._loader.ahead_keys(self._key, siblings, self._site)
+                    found = self._ahead(siblings, corrected)
                     if found:
                         self._site.corrected(origin, corrected)
                         return found
@@ -206,12 +207,15 @@ class _Asking:
 
     def _by_origin(self, origin: Origin, siblings: list[tuple[Any, ...]]) -> dict[Hashable, Any]:
         """Returns the siblings' keys, and has the place learn their origin if there are any."""
-        found = self._loader.ahead_keys(self._key, siblings, self._site)
+        found = self._ahead(siblings, origin)
         if found:
             self._site.learned(origin)
         else:
             self._explains(origin, siblings)
         return found
+
+    def _ahead(self, siblings: list[tuple[Any, ...]], origin: Origin | None) -> dict[Hashable, Any]:
+        return self._loader.ahead_keys(self._key, siblings, self._site, origin)
 
     def _explains(self, origin: Origin, siblings: list[tuple[Any, ...]]) -> bool:
         """Whether the key itself is among what an origin leads to, and takes note of that."""

@@ -20,6 +20,7 @@ from dataloaders.errors import BatchTimeoutError
 from .connections import OnConnection, PooledCursor, check_out
 from .limits import limit_for
 from .notes import explain
+from .stated import stating
 from .writes import has_other_listeners
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class EngineSource(Source):
         limit = None if seconds is None else limit_for(self.engine.dialect, seconds)
         try:
             with self._connected(limit) as connected:
-                return loader.fetch(connected, keys)
+                return loader.fetch(stating(connected), keys)
         except (SQLAlchemyError, OSError) as error:  # asyncpg's are passed on as they are
             if limit is not None and limit.has_ended(error):
                 raise BatchTimeoutError(loader.name, len(keys), limit.seconds) from error
@@ -166,7 +167,7 @@ class SessionSource(Source):
                 session.flush()
             table = loader.definition().table
             with OnConnection(session.connection(bind_arguments={"clause": table})) as connected:
-                return loader.fetch(connected, keys)
+                return loader.fetch(stating(connected), keys)
         except SQLAlchemyError as error:
             explain(error, loader.name, len(keys))
             raise

@@ -34,6 +34,7 @@ from .sources import source_of
 if TYPE_CHECKING:
     from dataloaders.dispatch.steps import Steps
     from dataloaders.form import Form
+    from dataloaders.lookahead.origins import Origin
     from dataloaders.lookahead.sites import Site
 
     from .plan import Connected, Keys, Plan, Row
@@ -158,6 +159,12 @@ class TableLoader(DataLoader[Any, R | None]):
             answer = MISSING
         if answer is MISSING or type(answer) is Failure:
             return super().get(key)
+        watch = self.watch
+        if watch is not None:
+            if watch.wants_each:
+                watch.asked((key,), (key,))
+            else:  # without the call, which would be half of what this costs
+                watch.lookups += 1
         record: R | None = answer
         return record
 
@@ -288,13 +295,14 @@ class TableLoader(DataLoader[Any, R | None]):
         key: Any,  # noqa: ANN401 - a key is whatever the application uses
         siblings: list[tuple[Any, ...]],
         site: Site,
+        origin: Origin | None = None,
     ) -> dict[Hashable, Any]:
         """Returns the keys of sibling rows, or prefixes of them, that are not known yet."""
         if self._source.is_transaction and None in self._definition.cast_types:
             # What is not cast, the database may refuse, and end the transaction of the session.
             return {}
         if not (self.asks_by_prefix and self.cache) or site.is_exact:
-            return super().ahead_keys(key, siblings, site)
+            return super().ahead_keys(key, siblings, site, origin)
         if siblings and siblings[-1][0] is ABSENT:
             *siblings, (_, *rest) = siblings
             siblings += [(nothing, *rest) for nothing in _NOTHING]
@@ -305,7 +313,7 @@ class TableLoader(DataLoader[Any, R | None]):
         if not as_read:
             return {}
         as_read.pop(own[:1], None)
-        self.ledger.expect_prefixes(as_read, site)
+        self.ledger.expect_prefixes(as_read, site, origin)
         as_read[own[:1]] = own[1:]
         found: dict[Hashable, Any] = dict(zip(as_read, as_read, strict=True))
         whole = [prefix + rest for prefix, rest in as_read.items()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dataloaders.batch import MISSING, call, values_in_order
+from dataloaders.dispatch.context import batch_watch
 from dataloaders.dispatch.steps import Block, Call, Pause, Wait
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _as_of(
         if not asker.bypassed(key) and (answer := shelf.get(key)) is not MISSING
     }
     shelf.counts.hits += len(found)
+    _tell("process", len(found))
     missing = [key for key in dict.fromkeys(keys) if key not in found]
     if missing and shelf.space is not None:
         wanted = [key for key in missing if not asker.bypassed(key)]
@@ -134,6 +136,12 @@ def _as_of(
     return found
 
 
+def _tell(tier: str, keys: int) -> None:
+    watch = batch_watch()
+    if keys and watch is not None:
+        watch.kept(tier, keys)
+
+
 def _own(shelf: Shelf, key: Any, answer: Any) -> Any:  # noqa: ANN401 - any key and value
     """Returns an answer that is another caller's as one of this caller's own."""
     kept = dict(shelf.form.whole(key, answer)).get(key, MISSING)
@@ -151,6 +159,7 @@ def _from_redis(shelf: Shelf, keys: list[Any]) -> Steps[dict[Any, Any]]:
         if wire is not MISSING
     }
     shelf.counts.redis_hits += len(found)
+    _tell("redis", len(found))
     shelf.put(found)
     return found
 

@@ -1,0 +1,183 @@
+"""The record of one batch, and of the statements that were run for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from dataloaders.batch import Failure
+from dataloaders.errors import shown
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Hashable
+
+    from dataloaders.batch import Batch
+    from dataloaders.lookahead.origins import Origin
+
+    from .places import Caller
+
+MAX_STATEMENTS: Final = 50
+"""Statements of one batch that are kept one by one; further ones are counted."""
+
+MAX_TEXT: Final = 4_000
+"""Characters of a statement that are kept."""
+
+MAX_SHOWN_KEYS: Final = 50
+"""Keys of one batch of which a short text is kept, where keys may be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement that was run for a batch.
+
+    Attributes:
+        text: As the driver was given it, or its beginning.
+        parameters: A short text of what the driver was given; None where keys may not be shown.
+        rows: How many came back; None if it failed.
+        begun: When it was sent (`perf_counter`).
+        seconds: What it took.
+    """
+
+    text: str
+    parameters: str | None
+    rows: int | None
+    begun: float
+    seconds: float
+
+
+class Owner(Protocol):
+    """Whose a batch is: told when it is sent, and when it has its answers."""
+
+    shows_keys: bool
+
+    def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
+        """Takes note of one that is sent, in the context of its batch function."""
+
+    def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
+        """Takes note of one that has its answers."""
+
+
+class BatchRecord:
+    """One batch: from its first key until its answers.
+
+    Attributes:
+        number: Its number in its record, in the order of sending.
+        loader: The loader's name.
+        cause: What sent it; see `LoaderWatch.collecting`. "full" if it had no more room.
+        caller: Who asked for its first key; None where nobody wants to know.
+        opened: When that was (`perf_counter`).
+        begun: When it was sent; None if it was not.
+        ended: When it had its answers; None if it has not.
+        asked: Keys that callers had asked for when it was sent.
+        expected: Keys that look-ahead had go along.
+        origins: How many of those were known by what.
+        wasted: How many of those nobody has asked for until the scope was over.
+        answered: How many of its keys tiers had, by the tier's name.
+        statements: Those that were run for it.
+        statement_count: How many there were.
+        errors: Keys that were answered by an error.
+        error: The type of the first of these errors.
+        shown_keys: A short text of its keys, where they may be shown.
+    """
+
+    __slots__ = (
+        "_owner",
+        "ahead",
+        "answered",
+        "asked",
+        "begun",
+        "caller",
+        "cause",
+        "ended_at",
+        "error",
+        "errors",
+        "expected",
+        "loader",
+        "number",
+        "opened",
+        "origins",
+        "shown_keys",
+        "statement_count",
+        "statements",
+        "wasted",
+    )
+
+    def __init__(self, owner: Owner, loader: str, cause: str, caller: Caller | None) -> None:
+        self._owner = owner
+        self.number = -1
+        self.loader = loader
+        self.cause = cause
+        self.caller = caller
+        self.opened = perf_counter()
+        self.begun: float | None = None
+        self.ended_at: float | None = None
+        self.asked = 0
+        self.expected = 0
+        self.origins: Counter[Origin | str | None] | None = None
+        self.ahead: set[Hashable] = set()
+        self.wasted = 0
+        self.answered: dict[str, int] = {}
+        self.statements: list[Statement] = []
+        self.statement_count = 0
+        self.errors = 0
+        self.error: str | None = None
+        self.shown_keys: list[str] = []
+
+    @property
+    def keys(self) -> int:
+        """All of its keys: those that were asked for, and those that went along."""
+        return self.asked + self.expected
+
+    @property
+    def seconds(self) -> float:
+        """What it took from when it was sent, in seconds; 0 if it has not ended."""
+        return 0.0 if self.begun is None or self.ended_at is None else self.ended_at - self.begun
+
+    @property
+    def waited(self) -> float:
+        """How long its first key waited until it was sent, in seconds."""
+        return 0.0 if self.begun is None else self.begun - self.opened
+
+    @property
+    def queries(self) -> int:
+        """How often its source was asked: its statements, or one call of its function."""
+        if self.statement_count:
+            return self.statement_count
+        return int(sum(self.answered.values()) < max(self.keys, 1))
+
+    # -- what the core tells; see `dataloaders.watching.BatchWatch`
+
+    def began(self, batch: Batch) -> None:
+        """Takes note that the batch is sent."""
+        self.begun = perf_counter()
+        self.asked = len(batch.keys) - len(batch.ahead)
+        if self._owner.shows_keys:
+            some = list(batch.keys.values())[:MAX_SHOWN_KEYS]
+            self.shown_keys = [shown(key) for key in some]
+        self._owner.batch_began(self, batch)
+
+    def ended(self, batch: Batch) -> None:
+        """Takes note that it has answers; without, it was taken back, and is sent again."""
+        if batch.answers is None:
+            return
+        self.ended_at = perf_counter()
+        if Failure in set(map(type, batch.answers.values())):
+            failures = [each for each in batch.answers.values() if type(each) is Failure]
+            self.errors = len(failures)
+            self.error = type(failures[0].error).__name__
+        self._owner.batch_ended(self, batch)
+
+    def kept(self, tier: str, keys: int) -> None:
+        """Takes note that a tier had the answers to some of its keys."""
+        self.answered[tier] = self.answered.get(tier, 0) + keys
+
+    def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
+        """Takes note of a statement that was run for it."""
+        self.statement_count += 1
+        if len(self.statements) < MAX_STATEMENTS:
+            values = shown(parameters) if self._owner.shows_keys else None
+            text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
+            begun = perf_counter() - seconds
+            self.statements.append(Statement(text, values, rows, begun, seconds))

@@ -1,0 +1,167 @@
+"""What could be better in a scope that is over: where batching was missed, and what for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .repeats import LEAST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .batches import BatchRecord
+    from .places import Place
+    from .record import Record
+
+REPEATED: Final = "n+1"
+WASTED: Final = "wasted look-ahead"
+FRAGMENTED: Final = "fragmented"
+LATE: Final = "late"
+
+MUCH_WASTED: Final = 50
+"""Keys of one batch that nobody asked for, from which on that is worth telling."""
+
+_MOSTLY: Final = 0.8
+_MILLISECONDS: Final = 1_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that could be better.
+
+    Attributes:
+        kind: "n+1": batches of one key, one after another; "wasted look-ahead": keys that went
+            along and that nobody asked for; "fragmented": batches under way at once that could
+            have been one; "late": lookups after the response was made, or the scope was over.
+        loader: The loader's name.
+        place: Where it was asked; None outside of any code but this library's.
+        loop: The line within the loop, if that is in another function.
+        count: How many batches, keys or lookups.
+        seconds: What those took; 0 where nothing can be said of it.
+        remedy: What would mend it.
+        line: The line as it should be, where that can be said.
+    """
+
+    kind: str
+    loader: str
+    place: Place | None
+    loop: Place | None
+    count: int
+    seconds: float
+    remedy: str
+    line: str | None = None
+
+    @property
+    def what(self) -> str:
+        """What it is, in a sentence."""
+        took = f" in {self.seconds * _MILLISECONDS:.1f} ms"
+        return {
+            REPEATED: f"{self.count} batches of one key, one after another{took}",
+            WASTED: f"{self.count} keys went along that nobody asked for",
+            FRAGMENTED: f"{self.count} batches under way at once{took}",
+            LATE: f"{self.count} lookups after the response was made or the scope was over",
+        }[self.kind]
+
+    def __str__(self) -> str:
+        lines = [f"{self.kind}: {self.loader}: {self.what}"]
+        if self.place is not None:
+            lines.append(f"  at {self.place}")
+            if self.place.source:
+                lines.append(f"      {self.place.source}")
+        if self.loop is not None:
+            lines.append(f"  in a loop at {self.loop}")
+            if self.loop.source:
+                lines.append(f"      {self.loop.source}")
+        lines.append(f"  {self.remedy}")
+        if self.line is not None:
+            lines.append(f"      {self.line}")
+        return "\n".join(lines)
+
+
+def find(record: Record) -> list[Finding]:
+    """Returns what could be better in a scope that is over, the dearest first."""
+    found = [repeated(batches) for batches in record.repeats.too_many()]
+    found += [*_wasted(record), *_fragmented(record), *_late(record)]
+    return sorted(found, key=lambda finding: -finding.seconds)
+
+
+def repeated(batches: list[BatchRecord]) -> Finding:
+    """Returns the finding of batches of one key from one place."""
+    first = batches[0]
+    caller = first.caller
+    place = None if caller is None else caller.place
+    loop = None if caller is None else caller.loop
+    seconds = sum(sent.seconds for sent in batches)
+    remedy = (
+        "Announce what the loop is about to ask for (`over`, `expect`), or ask for all at once "
+        "(`get_many`, `load_many`):"
+    )
+    line = f"for row in {first.loader}.current().over(rows, ...):"
+    return Finding(REPEATED, first.loader, place, loop, len(batches), seconds, remedy, line)
+
+
+def _wasted(record: Record) -> Iterator[Finding]:
+    for sent in record.batches:
+        if sent.wasted >= MUCH_WASTED and sent.wasted >= _MOSTLY * sent.expected:
+            caller = sent.caller
+            yield Finding(
+                WASTED,
+                sent.loader,
+                None if caller is None else caller.place,
+                None if caller is None else caller.loop,
+                sent.wasted,
+                0.0,
+                "If it is so each time, announce fewer keys, or have the loader look ahead less: "
+                '`lookahead = "explicit"`.',
+            )
+
+
+def _fragmented(record: Record) -> Iterator[Finding]:
+    """Yields what tasks asked for at once and in several batches."""
+    by_place: dict[object, list[BatchRecord]] = {}
+    for sent in record.batches:
+        if sent.cause == "tick" and sent.caller is not None and sent.ended_at is not None:
+            by_place.setdefault((sent.loader, sent.caller), []).append(sent)
+    for batches in by_place.values():
+        at_once = _most_at_once(batches)
+        if len(at_once) >= LEAST:
+            first = at_once[0]
+            yield Finding(
+                FRAGMENTED,
+                first.loader,
+                first.caller.place if first.caller else None,
+                first.caller.loop if first.caller else None,
+                len(at_once),
+                sum(sent.seconds for sent in at_once),
+                "Tasks that begin together load together: start them at once, and load before "
+                "they wait for anything else.",
+            )
+
+
+def _most_at_once(batches: list[BatchRecord]) -> list[BatchRecord]:
+    """Returns as many as were under way at one moment."""
+    spans = [(sent.begun or 0.0, sent.ended_at or 0.0, sent) for sent in batches]
+    # At equal moments the ends come first: what ends as another begins is not beside it.
+    moments = sorted([(begun, 1) for begun, _, _ in spans] + [(ended, -1) for _, ended, _ in spans])
+    under_way = most = 0
+    busiest = 0.0
+    for moment, change in moments:
+        under_way += change
+        if under_way > most:
+            most, busiest = under_way, moment
+    return [sent for begun, ended, sent in spans if begun <= busiest < ended]
+
+
+def _late(record: Record) -> Iterator[Finding]:
+    for (loader, place), count in record.late.items():
+        yield late(loader, place, count)
+
+
+def late(loader: str, place: Place, count: int) -> Finding:
+    """Returns the finding of lookups that came too late."""
+    remedy = (
+        "Look up what the response needs before it is made, and give other threads and tasks a "
+        "scope of their own."
+    )
+    return Finding(LATE, loader, place, None, count, 0.0, remedy)

@@ -1,0 +1,248 @@
+"""Observers: who wants to know what loaders do, how closely, and what is to be made of it."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from dataloaders.errors import ConfigurationError
+from dataloaders.scope import open_scopes, watch_scopes
+from dataloaders.stats import Stats
+
+from .record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dataloaders.batch import Batch
+    from dataloaders.scope import LoaderRegistry, LoaderScope
+
+    from .batches import BatchRecord
+    from .findings import Finding
+
+logger = logging.getLogger("dataloaders.observe")
+
+DETECT: Final = ("off", "log", "raise")
+
+MAX_GROUPS: Final = 1_000
+"""Groups of scopes, endpoints for example, that are counted apart; further ones are one more."""
+
+OTHERS: Final = "others"
+"""What those are called."""
+
+MAX_LOGGED: Final = 1_000
+"""Findings of a process that are logged: each once."""
+
+
+class Listener:
+    """Hears of what an observer observes: override what is of interest.
+
+    What a listener raises is logged, and harms nobody.
+    """
+
+    def scope_ended(self, record: Record) -> None:
+        """Called with the record of a scope that is over, in the thread that has ended it."""
+
+    def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
+        """Called with a batch that is sent, in the context of its batch function."""
+
+    def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
+        """Called with a batch that has its answers."""
+
+
+class Observer:
+    """Has the scopes of a registry, or of the whole process, recorded.
+
+    For example::
+
+        observer = Observer(detect="log")
+        observer.watch(master)
+        with master.scope() as scope:
+            ...
+            print(scope.stats)
+        print(observer.total)
+
+    Args:
+        listeners: Who hears of it.
+        keeps_lookups: Whether lookups are kept one by one, each with its place.
+        detect: What is made of findings: "off", "log", or "raise", which has the lookup that
+            would be one too many raise an NPlusOneError, and logs the rest.
+        allow: Patterns of what is not to be detected, as of `fnmatch`: the name of a loader, of a
+            function, or of a file and line (`*/legacy/*`, `*/orders.py:12`).
+        shows_keys: Whether short texts of keys and parameters are kept.
+
+    Raises:
+        ConfigurationError: `detect` is none of these.
+    """
+
+    def __init__(
+        self,
+        listeners: Iterable[Listener] = (),
+        *,
+        keeps_lookups: bool = False,
+        detect: str = "off",
+        allow: Iterable[str] = (),
+        shows_keys: bool = False,
+    ) -> None:
+        if detect not in DETECT:
+            raise ConfigurationError("detect", f"one of {', '.join(DETECT)}", detect)
+        self.listeners = list(listeners)
+        self.keeps_lookups = keeps_lookups
+        self.detect = detect
+        self.allow = tuple(allow)
+        self.shows_keys = shows_keys
+        self._totals: dict[str, dict[str, Stats]] = {}
+        self._scopes: dict[str, int] = {}
+        self._logged: set[object] = set()
+        self._lock = threading.Lock()
+
+    def watch(self, registry: LoaderRegistry | None = None) -> None:
+        """Begins to observe the scopes of a registry, or without one, of the process.
+
+        Those of a registry that are open already are not observed; of the process, those that are
+        open in this context are.
+        """
+        _attached.begin(self, registry)
+        if registry is None:
+            for scope in open_scopes():
+                _observe(scope, self)
+
+    def stop(self) -> None:
+        """Ends all that `watch` has begun; scopes that are open are observed to their end."""
+        _attached.end(self)
+
+    # -- what was counted
+
+    @property
+    def groups(self) -> dict[str, dict[str, Stats]]:
+        """The counts of the scopes that are over, by group and loader."""
+        with self._lock:
+            return {
+                group: {name: stats.copy() for name, stats in loaders.items()}
+                for group, loaders in self._totals.items()
+            }
+
+    @property
+    def scopes(self) -> dict[str, int]:
+        """How many scopes are over, by group."""
+        with self._lock:
+            return dict(self._scopes)
+
+    @property
+    def total(self) -> Stats:
+        """The counts of all together."""
+        total = Stats()
+        for loaders in self.groups.values():
+            for stats in loaders.values():
+                total.add(stats)
+        return total
+
+    # -- what records tell it
+
+    def take(self, record: Record) -> None:
+        """Takes the record of a scope that is over."""
+        with self._lock:
+            group = record.group
+            if group not in self._totals and len(self._totals) >= MAX_GROUPS:
+                group = OTHERS
+            self._scopes[group] = self._scopes.get(group, 0) + 1
+            loaders = self._totals.setdefault(group, {})
+            for name, loader in record.loaders.items():
+                loaders.setdefault(name, Stats()).add(loader.stats)
+        for finding in record.findings:
+            self.found(finding)
+        for listener in self.listeners:
+            try:
+                listener.scope_ended(record)
+            except Exception:
+                logger.exception("A listener failed.")
+
+    def found(self, finding: Finding) -> None:
+        """Logs a finding that is not allowed, once."""
+        if self.detect == "off" or self.allows(finding) or len(self._logged) >= MAX_LOGGED:
+            return
+        identity = (finding.kind, finding.loader, finding.place, finding.loop)
+        if identity not in self._logged:
+            self._logged.add(identity)
+            logger.warning("%s", finding)
+
+    def allows(self, finding: Finding) -> bool:
+        """Whether a finding is not to be detected."""
+        return any(
+            fnmatch.fnmatchcase(name, pattern) for name in _names(finding) for pattern in self.allow
+        )
+
+    def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
+        """Tells its listeners."""
+        for listener in self.listeners:
+            try:
+                listener.batch_began(sent, batch)
+            except Exception:
+                logger.exception("A listener failed.")
+
+    def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
+        """Tells its listeners."""
+        for listener in self.listeners:
+            try:
+                listener.batch_ended(sent, batch)
+            except Exception:
+                logger.exception("A listener failed.")
+
+
+def _names(finding: Finding) -> Iterator[str]:
+    yield finding.loader
+    for place in (finding.place, finding.loop):
+        if place is not None:
+            yield from (place.function, place.file, f"{place.file}:{place.line}")
+
+
+class _Attached:
+    """Who observes what, in this process."""
+
+    def __init__(self) -> None:
+        self._everything: tuple[Observer, ...] = ()
+        self._of: WeakKeyDictionary[LoaderRegistry, tuple[Observer, ...]] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def begin(self, observer: Observer, registry: LoaderRegistry | None) -> None:
+        with self._lock:
+            if registry is None:
+                self._everything = (*self._everything, observer)
+            else:
+                self._of[registry] = (*self._of.get(registry, ()), observer)
+                registry.forget_common_scope()
+            watch_scopes(self.record_of)
+
+    def end(self, observer: Observer) -> None:
+        with self._lock:
+            self._everything = _without(observer, self._everything)
+            for registry, observers in list(self._of.items()):
+                self._of[registry] = _without(observer, observers)
+            if not (self._everything or any(self._of.values())):
+                watch_scopes(None)
+
+    def record_of(self, scope: LoaderScope) -> Record | None:
+        """Returns the record of a new scope, if anybody observes it."""
+        observers = [*self._everything, *self._of.get(scope.registry, ())]
+        return Record(observers) if observers else None
+
+
+def _without(observer: Observer, observers: tuple[Observer, ...]) -> tuple[Observer, ...]:
+    return tuple([each for each in observers if each is not observer])
+
+
+_attached = _Attached()
+
+
+def _observe(scope: LoaderScope, observer: Observer) -> None:
+    """Has a scope be observed that is open already."""
+    if isinstance(scope.watch, Record):
+        scope.watch.be_observed_by(observer)
+        return
+    record = Record([observer])
+    scope.watch = record
+    for loader in list(scope.loaders.values()):
+        loader.watch = record.watch(loader)

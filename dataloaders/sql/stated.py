@@ -1,0 +1,46 @@
+"""Tells who watches a batch of the statements that are run for it."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from dataloaders.dispatch.context import batch_watch
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from dataloaders.watching import BatchWatch
+
+    from .plan import Connected, Row
+
+
+def stating(connected: Connected) -> Connected:
+    """Returns what runs statements as `connected` does, and tells of them if anybody watches."""
+    watch = batch_watch()
+    return connected if watch is None else _Stating(connected, watch)
+
+
+class _Stating:
+    """A connection for one batch that is watched; see `Connected`."""
+
+    def __init__(self, connected: Connected, watch: BatchWatch) -> None:
+        self._connected = connected
+        self._watch = watch
+
+    @property
+    def engine(self) -> Engine:
+        return self._connected.engine
+
+    def __call__(self, text: str, parameters: Any, *, describe: bool) -> tuple[list[Row], Any]:  # noqa: ANN401 - the driver's parameters
+        begun = perf_counter()
+        count = None
+        try:
+            rows, description = self._connected(text, parameters, describe=describe)
+            count = len(rows)
+        finally:
+            self._watch.stated(text, parameters, count, perf_counter() - begun)
+        return rows, description
+
+    def inquire(self, text: str, parameters: Any) -> list[Row]:  # noqa: ANN401 - the driver's parameters
+        return self._connected.inquire(text, parameters)

@@ -1,0 +1,82 @@
+"""What the core tells whoever watches it; by default nobody does, and nothing is told.
+
+`dataloaders.observe` has those who watch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from .batch import Batch
+    from .loader import DataLoader
+    from .stats import Stats
+
+
+class ScopeWatch(Protocol):
+    """Watches one scope."""
+
+    def watch(self, loader: DataLoader[Any, Any]) -> LoaderWatch:
+        """Begins to watch a loader of the scope."""
+
+    def ended(self) -> None:
+        """Takes note that the scope is over; what still happens in it comes too late."""
+
+
+class LoaderWatch(Protocol):
+    """Watches one loader of a scope.
+
+    Attributes:
+        lookups: Keys that callers have asked for so far.
+        wants_each: Whether it has to be told of each; or who has the answer may count instead.
+    """
+
+    lookups: int
+    wants_each: bool
+
+    @property
+    def stats(self) -> Stats:
+        """What was counted so far."""
+
+    def asked(self, cache_keys: Sequence[Hashable], keys: Sequence[Any]) -> None:
+        """Takes note of what a caller asks for just now, and counts it."""
+
+    def found_in_process(self) -> None:
+        """Takes note that the tier in this process had the answer to a lookup."""
+
+    def collecting(self, cause: str) -> BatchWatch:
+        """Takes note, on the caller's stack, of a batch that is opened for a key.
+
+        Args:
+            cause: What is going to send it: "tick" (the event loop's turn is over), "at once"
+                (nobody is ahead), "turn" (the batch before it has ended), "nested" (a batch
+                function asks) or "alone" (the loader does not collect).
+
+        Raises:
+            NPlusOneError: It must not be: too many such were sent from this place.
+        """
+
+
+class BatchWatch(Protocol):
+    """Watches one batch; several threads may tell it something at once."""
+
+    def began(self, batch: Batch) -> None:
+        """Takes note, in the context of the batch function, that the batch is sent."""
+
+    def ended(self, batch: Batch) -> None:
+        """Takes note that it has answers; if it has none, it goes back to where it came from."""
+
+    def kept(self, tier: str, keys: int) -> None:
+        """Takes note that a tier had the answers to some of its keys."""
+
+    def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
+        """Takes note of a statement that was run for it.
+
+        Args:
+            statement: Its text, as the driver was given it.
+            parameters: As the driver was given them.
+            rows: How many came back; None if it failed.
+            seconds: What that took.
+        """
