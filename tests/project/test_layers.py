@@ -84,7 +84,7 @@ def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
         ("sqlalchemy", {"sql", "symbols"}),
         ("asyncio", {"dispatch", "loader", "remote"}),
         ("flask", set()),
-        ("threading", {"cache", "dispatch", "loader", "remote", "sql", "tiers"}),
+        ("threading", {"cache", "dispatch", "loader", "observe", "remote", "sql", "tiers"}),
         ("redis", {"tiers"}),
         ("cachebox", {"tiers"}),
         ("msgspec", {"tiers"}),
