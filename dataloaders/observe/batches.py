@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from .places import Caller
 
-MAX_STATEMENTS: Final = 50
-"""Statements of one batch that are kept one by one; further ones are counted."""
-
 MAX_TEXT: Final = 4_000
 """Characters of a statement that are kept."""
 
@@ -51,6 +48,9 @@ class Owner(Protocol):
     """Whose a batch is: told when it is sent, and when it has its answers."""
 
     shows_keys: bool
+
+    def has_room_for_statement(self) -> bool:
+        """Whether one more is kept; takes the room."""
 
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that is sent, in the context of its batch function."""
@@ -176,7 +176,7 @@ class BatchRecord:
     def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
         """Takes note of a statement that was run for it."""
         self.statement_count += 1
-        if len(self.statements) < MAX_STATEMENTS:
+        if self._owner.has_room_for_statement():
             values = shown(parameters) if self._owner.shows_keys else None
             text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
             begun = perf_counter() - seconds

@@ -39,6 +39,9 @@ MAX_BATCHES: Final = 500
 MAX_LOOKUPS: Final = 2_000
 """Lookups of one record that are kept one by one; further ones are counted."""
 
+MAX_STATEMENTS: Final = 500
+"""Statements of one record that are kept one by one; further ones are counted."""
+
 MAX_LATE: Final = 20
 """Places that ask too late of which a record takes note."""
 
@@ -59,6 +62,7 @@ class Record:
         lookups: The lookups, in their order, as far as observers want them one by one.
         late: Where loaders were asked too late, and how often.
         findings: What could be better; once it is over.
+        statements_kept: How many statements its batches keep.
         repeats: Batches of one key that follow each other.
     """
 
@@ -74,6 +78,7 @@ class Record:
         self.lookups: list[Lookup] = []
         self.late: dict[tuple[str, Place], int] = {}
         self.findings: list[Finding] = []
+        self.statements_kept = 0
         self.repeats = Repeats()
         self.observers: list[Observer] = []
         self.keeps_lookups = self.detects = self.shows_keys = False
@@ -137,15 +142,21 @@ class Record:
         self.ended_at = perf_counter()
         self._take_note_of_late()
         try:
+            self.sum_up()
+            self.repeats.forget_answers()
             for loader in self.loaders.values():
-                loader.sum_up()
-            if self.detects:
-                self.findings = find(self)
-                self.repeats.forget_answers()
+                loader.forget_keys()
             for observer in self.observers:
                 observer.take(self)
         except Exception:  # a request must not fail of being watched
             logger.exception("What a scope did could not be summed up.")
+
+    def sum_up(self) -> None:
+        """Makes findings of what happened so far, and has lookups know who answered them."""
+        for loader in list(self.loaders.values()):
+            loader.sum_up()
+        if self.detects:
+            self.findings = find(self)
 
     # -- what its parts tell it
 
@@ -188,6 +199,7 @@ class LoaderRecord:
         self._counts = Stats()
         self._went_along = 0
         self._brought: dict[Hashable, BatchRecord] = {}
+        self._seen: set[Hashable] = set()
 
     @property
     def stats(self) -> Stats:
@@ -198,9 +210,8 @@ class LoaderRecord:
         return counts
 
     def sum_up(self) -> None:
-        """Makes of what lookups and batches refer to what stays of it."""
-        brought = self._brought
-        seen: set[Hashable] = set()
+        """Has lookups know who answered them, and batches what of them was of no use, so far."""
+        brought, seen = self._brought, self._seen
         for lookup in self._record.lookups:
             key = lookup.cache_key
             if key is None or lookup.loader != self.name:
@@ -214,8 +225,14 @@ class LoaderRecord:
         for sent in self._record.batches:
             if sent.ahead and sent.loader == self.name:
                 sent.wasted = sent.expected - sum(used(each) for each in sent.ahead)
+
+    def forget_keys(self) -> None:
+        """Lets go of what stands for keys, once lookups and batches know what came of them."""
+        for sent in self._record.batches:
+            if sent.loader == self.name:
                 sent.ahead = set()
-        brought.clear()
+        self._brought.clear()
+        self._seen.clear()
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
 
@@ -279,6 +296,11 @@ class LoaderRecord:
             record.repeats.add(sent, cache_key, key, (batch.answers or {}).get(cache_key))
         for observer in record.observers:
             observer.batch_ended(sent, batch)
+
+    def has_room_for_statement(self) -> bool:
+        """Whether one more statement is kept; takes the room."""
+        self._record.statements_kept += 1
+        return self._record.statements_kept <= MAX_STATEMENTS
 
     def _count(self, sent: BatchRecord) -> None:
         counts = self._counts

@@ -1,0 +1,134 @@
+"""What of an application's requests is observed, and what responses and the log say of that."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Final
+
+from dataloaders.observe import Listener, Observer, Record, Recording
+
+from .inspector.kept import KeptRequests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flask import Flask, Request, Response
+
+    from dataloaders import LoaderRegistry, LoaderScope
+    from dataloaders.stats import Stats
+
+    from .settings import Settings
+
+MAX_TIMED: Final = 10
+"""Loaders that one `Server-Timing` header names."""
+
+_MILLISECONDS: Final = 1_000.0
+_NO_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+
+logger = logging.getLogger("dataloaders.requests")
+
+
+class Observing:
+    """Observes an application's requests, as far as its settings want it.
+
+    What is wanted may depend on the debug mode, which an application may set as late as `app.run`.
+
+    Args:
+        settings: The settings.
+        listeners: Who else hears of requests.
+
+    Attributes:
+        kept: What the inspector shows.
+    """
+
+    def __init__(self, settings: Settings, listeners: Sequence[Listener]) -> None:
+        self._settings = settings
+        self._listeners = [*listeners]
+        if settings.log:
+            self._listeners.append(_Log())
+        if settings.record is not None:
+            self._listeners.append(Recording(settings.record))
+        self.kept = KeptRequests(settings.inspector_requests)
+        self._observer: Observer | None = None
+        self._debug: bool | None = None
+
+    def adapt(self, app: Flask, registry: LoaderRegistry) -> None:
+        """Has the scopes of a registry be observed as the application's mode asks for."""
+        debug = app.debug
+        if debug is self._debug:
+            return
+        if self._observer is not None:
+            self._observer.stop()
+        self._debug = debug
+        self._observer = self._made(debug=debug)
+        self.kept.observer = self._observer
+        if self._observer is not None:
+            self._observer.watch(registry)
+
+    def _made(self, *, debug: bool) -> Observer | None:
+        settings = self._settings
+        inspects = callable(settings.inspector) or (debug and settings.inspector == "debug")
+        detect = settings.detect or ("log" if debug else "off")
+        listeners = [self.kept, *self._listeners] if inspects else self._listeners
+        if not (listeners or self._times(debug=debug) or detect != "off"):
+            return None
+        return Observer(
+            listeners,
+            keeps_lookups=inspects,
+            detect=detect,
+            allow=settings.detect_allow,
+            shows_keys=settings.inspector_keys and inspects,
+        )
+
+    def _times(self, *, debug: bool) -> bool:
+        times = self._settings.server_timing
+        return debug if times is None else times
+
+    @staticmethod
+    def begin(scope: LoaderScope, request: Request | None) -> None:
+        """Has the record of a scope bear the name of a request, or of a command."""
+        record = scope.watch
+        if not isinstance(record, Record):
+            return
+        if request is None:
+            record.name = record.group = "without a request"
+        else:
+            rule = request.url_rule
+            path = request.path if record.shows_keys or rule is None else rule.rule
+            record.name = f"{request.method} {path}"[:200]
+            record.group = request.endpoint or "no endpoint"
+
+    def answer(self, scope: LoaderScope, response: Response) -> None:
+        """Takes note that a response is made, and has it say what that took, if that is wanted."""
+        record = scope.watch
+        if not isinstance(record, Record):
+            return
+        record.answered(is_streamed=response.is_streamed)
+        if self._times(debug=self._debug is True):
+            response.headers.add("Server-Timing", server_timing(record))
+
+
+def server_timing(record: Record) -> str:
+    """Returns the value of the header, by which browsers draw what a request did.
+
+    https://www.w3.org/TR/server-timing/
+    """
+    stats = {name: loader.stats for name, loader in list(record.loaders.items())[:MAX_TIMED]}
+    metrics = [_metric("dataloaders", record.stats)]
+    if len(stats) > 1:
+        metrics += [_metric(name, each) for name, each in stats.items()]
+    return ", ".join(metrics)
+
+
+def _metric(name: str, stats: Stats) -> str:
+    what = f"{stats.lookups} lookups, {stats.queries} queries, {stats.saved} saved"
+    token = _NO_TOKEN.sub("_", name)
+    return f'{token};dur={stats.seconds * _MILLISECONDS:.2f};desc="{what}"'
+
+
+class _Log(Listener):
+    """Has each request be a line in the log."""
+
+    def scope_ended(self, record: Record) -> None:
+        logger.info("%s: %s", record.name, record.stats)
