@@ -55,13 +55,11 @@ class Record:
         began: When it began, in seconds since 1970.
         begun: The same by `perf_counter`.
         ended_at: When it was over, by `perf_counter`; None while it is not.
-        answered_at: When the response was made, by `perf_counter`, if there is one.
-        is_late: Whether who asks now asks too late.
         loaders: What was asked of its loaders, by their names.
         batches: The batches, in the order of sending, as far as they are kept.
         lookups: The lookups, in their order, as far as observers want them one by one.
         late: Where loaders were asked too late, and how often.
-        findings: What could be better; once it is over.
+        findings: What could be better; once it is over, and what comes too late.
         statements_kept: How many statements its batches keep.
         repeats: Batches of one key that follow each other.
     """
@@ -71,8 +69,6 @@ class Record:
         self.began = time.time()
         self.begun = perf_counter()
         self.ended_at: float | None = None
-        self.answered_at: float | None = None
-        self.is_late = False
         self.loaders: dict[str, LoaderRecord] = {}
         self.batches: list[BatchRecord] = []
         self.lookups: list[Lookup] = []
@@ -110,22 +106,6 @@ class Record:
         """Whether anybody wants to know who asks."""
         return self.detects or self.keeps_lookups
 
-    def answered(self, *, is_streamed: bool) -> None:
-        """Takes note that the response is made.
-
-        Args:
-            is_streamed: Whether it is made while it is sent, so that lookups may well follow.
-        """
-        self.answered_at = perf_counter()
-        if not is_streamed:
-            self._take_note_of_late()
-
-    def _take_note_of_late(self) -> None:
-        self.is_late = True
-        if self.detects:
-            for loader in list(self.loaders.values()):
-                loader.wants_each = True
-
     # -- what the core tells; see `dataloaders.watching.ScopeWatch`
 
     def watch(self, loader: DataLoader[Any, Any]) -> LoaderRecord:
@@ -140,7 +120,9 @@ class Record:
         if self.ended_at is not None:
             return
         self.ended_at = perf_counter()
-        self._take_note_of_late()
+        if self.detects:  # who asks from now on asks too late
+            for loader in list(self.loaders.values()):
+                loader.wants_each = True
         try:
             self.sum_up()
             self.repeats.forget_answers()
@@ -167,15 +149,17 @@ class Record:
             self.batches.append(sent)
 
     def add_late(self, loader: str, spot: Spot | None) -> None:
-        """Takes note of a lookup after the scope was over, or the response was made."""
+        """Takes note of a lookup after the scope was over."""
         if spot is None or not self.detects:
             return
         place = (loader, place_at(spot))
         if place in self.late or len(self.late) < MAX_LATE:
-            self.late[place] = self.late.get(place, 0) + 1
-            if self.ended_at is not None:  # or it will be found then
-                for observer in self.observers:
-                    observer.found(late(*place, 1))
+            self.late[place] = count = self.late.get(place, 0) + 1
+            finding = late(*place, count)
+            others = [each for each in self.findings if (each.loader, each.place) != place]
+            self.findings = [*others, finding]
+            for observer in self.observers:
+                observer.found(finding)
 
 
 class LoaderRecord:
@@ -191,7 +175,7 @@ class LoaderRecord:
     def __init__(self, record: Record, loader: DataLoader[Any, Any]) -> None:
         self.name = loader.name
         self.lookups = 0
-        self.wants_each = record.keeps_lookups or (record.is_late and record.detects)
+        self.wants_each = record.keeps_lookups
         self.shows_keys = record.shows_keys
         self._record = record
         self._ledger = loader.batched.ledger
@@ -241,7 +225,7 @@ class LoaderRecord:
         self.lookups += len(cache_keys)
         if self.wants_each and cache_keys:
             record, spot = self._record, spot_of_caller()
-            if record.is_late:
+            if record.ended_at is not None:
                 record.add_late(self.name, spot)
             elif len(record.lookups) < MAX_LOOKUPS:
                 text = shown(keys[0]) if self.shows_keys else ""

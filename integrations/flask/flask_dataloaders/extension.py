@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
     from contextvars import ContextVar
 
-    from flask import Flask, Response
+    from flask import Flask
 
     from dataloaders.observe import Listener
     from dataloaders.sql.sources import Bind
@@ -110,7 +110,6 @@ class DataLoaders:
         if settings.inspector != "off":
             may_see = settings.inspector if callable(settings.inspector) else None
             Inspector(observing.kept, may_see).register(app)
-        app.after_request(_answered)
         # A context of the application alone (a command's, a test's) ends with the second only.
         app.teardown_request(_end_of_request)
         app.teardown_appcontext(_end_of_context)
@@ -262,13 +261,6 @@ def observing_here() -> Observing:
         ConfigurationError: It is not set up.
     """
     return _application(current_app.extensions).observing
-
-
-def _answered(response: Response) -> Response:
-    scope = vars(_cv_request.get()).get(_SCOPE)
-    if scope is not None and scope.watch is not None:
-        observing_here().answer(scope, response)
-    return response
 
 
 def _end_of_request(_error: BaseException | None) -> None:

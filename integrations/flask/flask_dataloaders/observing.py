@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from flask import after_this_request
 
 from dataloaders.observe import Listener, Observer, Record, Recording
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_TIMED: Final = 10
 """Loaders that one `Server-Timing` header names."""
+
+MAX_NAME: Final = 200
+"""Characters of a request's name."""
 
 _MILLISECONDS: Final = 1_000.0
 _NO_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
@@ -85,28 +91,25 @@ class Observing:
         times = self._settings.server_timing
         return debug if times is None else times
 
-    @staticmethod
-    def begin(scope: LoaderScope, request: Request | None) -> None:
+    def begin(self, scope: LoaderScope, request: Request | None) -> None:
         """Has the record of a scope bear the name of a request, or of a command."""
         record = scope.watch
         if not isinstance(record, Record):
             return
         if request is None:
             record.name = record.group = "without a request"
-        else:
-            rule = request.url_rule
-            path = request.path if record.shows_keys or rule is None else rule.rule
-            record.name = f"{request.method} {path}"[:200]
-            record.group = request.endpoint or "no endpoint"
-
-    def answer(self, scope: LoaderScope, response: Response) -> None:
-        """Takes note that a response is made, and has it say what that took, if that is wanted."""
-        record = scope.watch
-        if not isinstance(record, Record):
             return
-        record.answered(is_streamed=response.is_streamed)
+        rule = request.url_rule
+        path = request.path if record.shows_keys or rule is None else rule.rule
+        record.name = f"{request.method} {path}"[:MAX_NAME]
+        record.group = request.endpoint or "no endpoint"
         if self._times(debug=self._debug is True):
-            response.headers.add("Server-Timing", server_timing(record))
+            after_this_request(partial(_timed, record))
+
+
+def _timed(record: Record, response: Response) -> Response:
+    response.headers.add("Server-Timing", server_timing(record))
+    return response
 
 
 def server_timing(record: Record) -> str:
