@@ -205,6 +205,8 @@ class LoaderRecord:
                 batch = brought.get(key[:1])  # look-ahead asks by the first part
             lookup.bring(batch, again=key in seen)
             seen.add(key)
+        if self._ledger.used == self._ledger.expected:
+            return
         used = self._ledger.was_used
         for sent in self._record.batches:
             if sent.ahead and sent.loader == self.name:
@@ -259,12 +261,14 @@ class LoaderRecord:
         record = self._record
         if batch.ahead:
             if record.needs_callers:
+                sent.ahead = batch.ahead.copy()
+            if record.keeps_lookups:
                 sent.origins = self._ledger.origins_of(batch.ahead)
                 sent.expected = sum(sent.origins.values())
-                sent.ahead = batch.ahead.copy()
             else:  # at a tenth of the time, of threads that send at once the first has them all
-                sent.expected = self._ledger.expected - self._went_along
-            self._went_along += sent.expected
+                noted = self._ledger.expected - self._went_along
+                sent.expected = min(noted, len(batch.ahead))
+        self._went_along = self._ledger.expected
         record.add_batch(sent)
         if record.keeps_lookups:
             self._brought.update(dict.fromkeys(batch.keys, sent))

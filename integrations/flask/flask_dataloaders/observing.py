@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from flask import after_this_request
@@ -46,6 +46,7 @@ class Observing:
 
     Attributes:
         kept: What the inspector shows.
+        recorded_in: The file to which each request adds a line, if there is one.
     """
 
     def __init__(self, settings: Settings, listeners: Sequence[Listener]) -> None:
@@ -53,6 +54,7 @@ class Observing:
         self._listeners = [*listeners]
         if settings.log:
             self._listeners.append(_Log())
+        self.recorded_in = settings.record
         if settings.record is not None:
             self._listeners.append(Recording(settings.record))
         self.kept = KeptRequests(settings.inspector_requests)
@@ -117,17 +119,22 @@ def server_timing(record: Record) -> str:
 
     https://www.w3.org/TR/server-timing/
     """
-    stats = {name: loader.stats for name, loader in list(record.loaders.items())[:MAX_TIMED]}
+    loaders = list(record.loaders.values())
+    if len(loaders) == 1:
+        return _metric("dataloaders", loaders[0].stats)
     metrics = [_metric("dataloaders", record.stats)]
-    if len(stats) > 1:
-        metrics += [_metric(name, each) for name, each in stats.items()]
+    metrics += [_metric(_token(loader.name), loader.stats) for loader in loaders[:MAX_TIMED]]
     return ", ".join(metrics)
 
 
 def _metric(name: str, stats: Stats) -> str:
     what = f"{stats.lookups} lookups, {stats.queries} queries, {stats.saved} saved"
-    token = _NO_TOKEN.sub("_", name)
-    return f'{token};dur={stats.seconds * _MILLISECONDS:.2f};desc="{what}"'
+    return f'{name};dur={stats.seconds * _MILLISECONDS:.2f};desc="{what}"'
+
+
+@lru_cache(maxsize=1_000)
+def _token(name: str) -> str:
+    return _NO_TOKEN.sub("_", name)
 
 
 class _Log(Listener):
