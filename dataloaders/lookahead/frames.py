@@ -107,6 +107,11 @@ def is_application(frame: FrameType) -> bool:
     return _owner_of(module_of(frame)) is _APPLICATION
 
 
+def is_bottom(frame: FrameType) -> bool:
+    """Whether a request, a task or a debugger begins here: nothing above belongs to the caller."""
+    return _owner_of(module_of(frame)) is _SERVER
+
+
 def is_function(frame: FrameType) -> bool:
     """Whether a frame is a function's, not a module's or a class body's."""
     return bool(frame.f_code.co_flags & _OPTIMIZED)

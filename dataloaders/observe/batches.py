@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dataloaders.batch import Failure
-from dataloaders.errors import shown
+from dataloaders.errors import NPlusOneError, shown
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dataloaders.lookahead.origins import Origin
 
     from .places import Caller
+    from .repeats import Candidate
 
 MAX_TEXT: Final = 4_000
 """Characters of a statement that are kept."""
@@ -45,15 +46,25 @@ class Statement:
 
 
 class Owner(Protocol):
-    """Whose a batch is: told when it is sent, and when it has its answers."""
+    """Whose a batch is: told when it is sent, and when it has its answers.
+
+    Attributes:
+        shows_keys: Whether short texts of keys are kept.
+        is_stated: Whether its source is asked by statements alone, which are told one by one.
+    """
 
     shows_keys: bool
+    is_stated: bool
 
     def has_room_for_statement(self) -> bool:
         """Whether one more is kept; takes the room."""
 
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
-        """Takes note of one that is sent, in the context of its batch function."""
+        """Takes note of one that is sent, in the context of its batch function.
+
+        Raises:
+            NPlusOneError: It must not be sent.
+        """
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that has its answers."""
@@ -67,13 +78,17 @@ class BatchRecord:
         loader: The loader's name.
         cause: What sent it; see `LoaderWatch.collecting`. "full" if it had no more room.
         caller: Who asked for its first key; None where nobody wants to know.
+        flow: The thread, the task or the batch in which that was.
+        candidate: What is to be found out of it, if somebody has asked for one key of it.
         opened: When that was (`perf_counter`).
         begun: When it was sent; None if it was not.
         ended: When it had its answers; None if it has not.
         asked: Keys that callers had asked for when it was sent.
         expected: Keys that look-ahead had go along.
         origins: How many of those were known by what.
+        ahead: What stands for them, until the scope is over.
         wasted: How many of those nobody has asked for until the scope was over.
+        calls: How often its batch function was called.
         answered: How many of its keys tiers had, by the tier's name.
         statements: Those that were run for it.
         statement_count: How many there were.
@@ -89,11 +104,14 @@ class BatchRecord:
         "asked",
         "begun",
         "caller",
+        "calls",
+        "candidate",
         "cause",
         "ended_at",
         "error",
         "errors",
         "expected",
+        "flow",
         "loader",
         "number",
         "opened",
@@ -104,12 +122,16 @@ class BatchRecord:
         "wasted",
     )
 
-    def __init__(self, owner: Owner, loader: str, cause: str, caller: Caller | None) -> None:
+    def __init__(
+        self, owner: Owner, loader: str, cause: str, caller: Caller | None, flow: Hashable
+    ) -> None:
         self._owner = owner
         self.number = -1
         self.loader = loader
         self.cause = cause
         self.caller = caller
+        self.flow = flow
+        self.candidate: Candidate | None = None
         self.opened = perf_counter()
         self.begun: float | None = None
         self.ended_at: float | None = None
@@ -118,6 +140,7 @@ class BatchRecord:
         self.origins: Counter[Origin | str | None] | None = None
         self.ahead: set[Hashable] = set()
         self.wasted = 0
+        self.calls = 0
         self.answered: dict[str, int] = {}
         self.statements: list[Statement] = []
         self.statement_count = 0
@@ -142,25 +165,33 @@ class BatchRecord:
 
     @property
     def queries(self) -> int:
-        """How often its source was asked: its statements, or one call of its function."""
-        if self.statement_count:
+        """How often its source was asked: its statements, or calls of its function without."""
+        if self.statement_count or self._owner.is_stated:
             return self.statement_count
-        return int(sum(self.answered.values()) < max(self.keys, 1))
+        return self.calls
 
     # -- what the core tells; see `dataloaders.watching.BatchWatch`
 
     def began(self, batch: Batch) -> None:
-        """Takes note that the batch is sent."""
+        """Takes note that the batch is sent, or refuses it."""
         self.begun = perf_counter()
         self.asked = len(batch.keys) - len(batch.ahead)
         if self._owner.shows_keys:
             some = list(batch.keys.values())[:MAX_SHOWN_KEYS]
             self.shown_keys = [shown(key) for key in some]
-        self._owner.batch_began(self, batch)
+        try:
+            self._owner.batch_began(self, batch)
+        except NPlusOneError:
+            self.begun = None
+            raise
+
+    def called(self) -> None:
+        """Takes note that its batch function is called."""
+        self.calls += 1
 
     def ended(self, batch: Batch) -> None:
         """Takes note that it has answers; without, it was taken back, and is sent again."""
-        if batch.answers is None:
+        if batch.answers is None or self.begun is None or self.ended_at is not None:
             return
         self.ended_at = perf_counter()
         if Failure in set(map(type, batch.answers.values())):

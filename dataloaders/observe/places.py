@@ -6,14 +6,28 @@ import linecache
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from dataloaders.lookahead.frames import first_frame_outside, is_application
+from dataloaders.lookahead.frames import (
+    first_frame_outside,
+    is_application,
+    is_bottom,
+    module_of,
+)
 from dataloaders.lookahead.loops import is_in_loop, place_of
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import CodeType
 
-MAX_FRAMES: Final = 12
-"""Frames that one caller is told by, at most: a loop is often a few above the lookup."""
+MAX_FRAMES: Final = 500
+"""Frames that are passed on the way up, at most: a function may call itself as often."""
+
+MAX_SPOTS: Final = 12
+"""Functions that one caller is told by, at most: a loop is often a few above the lookup."""
+
+_POOLS: Final = frozenset(
+    {"concurrent.futures.thread", "gevent.threadpool", "multiprocessing.pool"}
+)
+
+_ANY_ARGUMENTS: Final = 0x0C  # inspect.CO_VARARGS and CO_VARKEYWORDS
 
 Spot: TypeAlias = "tuple[CodeType, int]"
 """A function's code, and the offset of the instruction in it: what costs least to take note of."""
@@ -45,12 +59,17 @@ class Caller(NamedTuple):
     """Who asked, as told by the frames above a lookup.
 
     Attributes:
-        spots: The nearest first, up to a loop of the application's, if there is one.
+        spots: The nearest first, up to a loop of the application's, if there is one; of a function
+            that calls itself, only where it was in the innermost of these calls.
         loops: Whether the last of them stands in it.
+        again: Where such a function calls itself; None if none does.
+        works: Whether a pool's thread does this, as one of many pieces of work.
     """
 
     spots: tuple[Spot, ...]
-    loops: bool
+    loops: bool = False
+    again: Spot | None = None
+    works: bool = False
 
     @property
     def place(self) -> Place | None:
@@ -59,11 +78,10 @@ class Caller(NamedTuple):
 
     @property
     def loop(self) -> Place | None:
-        """The line within the loop, if that is not the very place."""
+        """The line within the loop, or of the call to itself, if that is not the very place."""
+        if self.again is not None:
+            return place_at(self.again)
         return place_at(self.spots[-1]) if self.loops and len(self.spots) > 1 else None
-
-
-NOBODY: Final = Caller((), loops=False)
 
 
 def spot_of_caller() -> Spot | None:
@@ -74,27 +92,37 @@ def spot_of_caller() -> Spot | None:
 
 def caller() -> Caller:
     """Returns who asks just now."""
-    frame = first_frame_outside(sys._getframe(1))  # noqa: SLF001 - the way to one's callers
+    frame = nearest = first_frame_outside(sys._getframe(1))  # noqa: SLF001 - the way to one's callers
     spots: list[Spot] = []
-    nearest: Spot | None = None
+    again: Spot | None = None
     for _ in range(MAX_FRAMES):
-        if frame is None:
+        if frame is None or len(spots) == MAX_SPOTS:
             break
-        spot = (frame.f_code, frame.f_lasti)
-        if nearest is None:
-            nearest = spot
         if is_application(frame):
-            spots.append(spot)
-            if _loops(frame):
-                return Caller(tuple(spots), loops=True)
+            code = frame.f_code
+            spot = (code, frame.f_lasti)
+            known = next((index for index, each in enumerate(spots) if each[0] is code), None)
+            if known is not None and not _wraps(code):
+                again = again or spot
+                del spots[known + 1 :]
+            else:
+                spots.append(spot)
+                if is_in_loop(place_of(frame), frame):
+                    # A function that calls itself is a loop too, and the nearer one.
+                    return Caller(tuple(spots), loops=again is None, again=again)
+        elif is_bottom(frame):
+            break
+        elif module_of(frame) in _POOLS:
+            return Caller(tuple(spots), again=again, works=again is None)
         frame = frame.f_back
-    if spots:
-        return Caller(tuple(spots), loops=False)
-    return NOBODY if nearest is None else Caller((nearest,), loops=False)
+    if not spots and nearest is not None:
+        spots.append((nearest.f_code, nearest.f_lasti))
+    return Caller(tuple(spots), again=again)
 
 
-def _loops(frame: FrameType) -> bool:
-    return is_in_loop(place_of(frame), frame)
+def _wraps(code: CodeType) -> bool:
+    """Whether a function is what decorators make: it stands for many others, and not for itself."""
+    return bool(code.co_freevars) and code.co_flags & _ANY_ARGUMENTS == _ANY_ARGUMENTS
 
 
 def place_at(spot: Spot) -> Place:

@@ -10,26 +10,30 @@ import logging
 import time
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
-from dataloaders.errors import NPlusOneError, shown
-from dataloaders.modes import ON
+from dataloaders.dispatch.flows import flow_here
+from dataloaders.errors import shown
 from dataloaders.stats import Stats
 
 from .batches import BatchRecord
-from .findings import find, late, repeated
+from .findings import find, late
+from .judging import Judge
 from .lookups import Lookup
 from .places import caller, place_at, spot_of_caller
-from .repeats import LEAST, Repeats
+from .repeats import Repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from dataloaders.batch import Batch
     from dataloaders.loader import DataLoader
+    from dataloaders.lookahead.ledger import Ledger
+    from dataloaders.scope import LoaderScope
 
     from .findings import Finding
     from .observer import Observer
-    from .places import Caller, Place, Spot
+    from .places import Place, Spot
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +49,16 @@ MAX_STATEMENTS: Final = 500
 MAX_LATE: Final = 20
 """Places that ask too late of which a record takes note."""
 
+_MAX_BROUGHT: Final = 20_000  # keys of which it is known which batch has brought them
+_NEWEST: Final = 4  # values of each loader that a key may follow from
+
 
 class Record:
     """What happened in one scope.
+
+    Args:
+        scope: The scope.
+        observers: Who hears of it.
 
     Attributes:
         name: What it is called: of a request, its method and path.
@@ -55,6 +66,7 @@ class Record:
         began: When it began, in seconds since 1970.
         begun: The same by `perf_counter`.
         ended_at: When it was over, by `perf_counter`; None while it is not.
+        is_common: Whether it is of no request: then nobody can say what should go together.
         loaders: What was asked of its loaders, by their names.
         batches: The batches, in the order of sending, as far as they are kept.
         lookups: The lookups, in their order, as far as observers want them one by one.
@@ -64,7 +76,8 @@ class Record:
         repeats: Batches of one key that follow each other.
     """
 
-    def __init__(self, observers: list[Observer]) -> None:
+    def __init__(self, scope: LoaderScope, observers: list[Observer]) -> None:
+        self.is_common = scope.is_common
         self.name = self.group = "scope"
         self.began = time.time()
         self.begun = perf_counter()
@@ -75,18 +88,34 @@ class Record:
         self.late: dict[tuple[str, Place], int] = {}
         self.findings: list[Finding] = []
         self.statements_kept = 0
-        self.repeats = Repeats()
+        self.repeats = Repeats(self._newest)
+        self._loaders: dict[type, LoaderRecord] = {}
+        self._before: dict[Observer, dict[str, Stats]] = {}
         self.observers: list[Observer] = []
         self.keeps_lookups = self.detects = self.shows_keys = False
         for observer in observers:
             self.be_observed_by(observer)
 
     def be_observed_by(self, observer: Observer) -> None:
-        """Has one more observer hear of it."""
+        """Has one more observer hear of it, from now on."""
+        if self.loaders:
+            before = {name: loader.stats.copy() for name, loader in self.loaders.items()}
+            self._before[observer] = before
         self.observers.append(observer)
         self.keeps_lookups |= observer.keeps_lookups
-        self.detects |= observer.detect != "off"
+        self.detects |= observer.detect != "off" and not self.is_common
         self.shows_keys |= observer.shows_keys
+        for loader in list(self.loaders.values()):
+            loader.wants_each |= self.keeps_lookups
+            loader.shows_keys = self.shows_keys
+
+    def stats_for(self, observer: Observer) -> dict[str, Stats]:
+        """Returns the counts of each loader since an observer hears of them."""
+        before = self._before.get(observer, {})
+        return {
+            name: loader.stats.copy().without(before.get(name, Stats()))
+            for name, loader in list(self.loaders.items())
+        }
 
     @property
     def seconds(self) -> float:
@@ -110,9 +139,13 @@ class Record:
 
     def watch(self, loader: DataLoader[Any, Any]) -> LoaderRecord:
         """Begins to watch a loader."""
-        found = self.loaders.get(loader.name)
+        found = self._loaders.get(type(loader))
         if found is None:
-            found = self.loaders.setdefault(loader.name, LoaderRecord(self, loader))
+            # By class, since two of them may have one name; and if threads make a loader at once,
+            # one of theirs is used.
+            found = self._loaders.setdefault(type(loader), LoaderRecord(self, loader))
+            self.loaders[found.name] = found
+        found.belongs_to(loader)
         return found
 
     def ended(self) -> None:
@@ -126,7 +159,7 @@ class Record:
         try:
             self.sum_up()
             self.repeats.forget_answers()
-            for loader in self.loaders.values():
+            for loader in list(self.loaders.values()):
                 loader.forget_keys()
             for observer in self.observers:
                 observer.take(self)
@@ -139,6 +172,11 @@ class Record:
             loader.sum_up()
         if self.detects:
             self.findings = find(self)
+
+    def _newest(self) -> Iterator[Any]:
+        """Yields the values that its loaders were asked for last."""
+        for loader in list(self.loaders.values()):
+            yield from loader.newest(_NEWEST)
 
     # -- what its parts tell it
 
@@ -166,32 +204,50 @@ class LoaderRecord:
     """What happened to one loader of a scope.
 
     Attributes:
-        name: The loader's name.
+        name: The loader's name, with a number if another one has it as well.
         lookups: See `LoaderWatch`.
         wants_each: See `LoaderWatch`.
         shows_keys: Whether a short text of keys is kept.
+        is_stated: Whether its source is asked by statements alone.
     """
 
     def __init__(self, record: Record, loader: DataLoader[Any, Any]) -> None:
-        self.name = loader.name
+        self.name = name = loader.name
+        others = 1
+        while self.name in record.loaders:
+            others += 1
+            self.name = f"{name} ({others})"
         self.lookups = 0
         self.wants_each = record.keeps_lookups
         self.shows_keys = record.shows_keys
+        self.is_stated = loader.is_stated
         self._record = record
-        self._ledger = loader.batched.ledger
-        self._may_repeat = loader.mode == ON and loader.batch
+        self._judge = Judge(record, loader, self._are_of_use)
         self._counts = Stats()
-        self._went_along = 0
+        self._loader = ref(loader)
+        self._ledger: Ledger | None = loader.batched.ledger
+        self._went_along = self._ledger.expected
         self._brought: dict[Hashable, BatchRecord] = {}
         self._seen: set[Hashable] = set()
+
+    def belongs_to(self, loader: DataLoader[Any, Any]) -> None:
+        """Takes note of the loader: of several that threads have made at once, the one in use."""
+        self._loader = ref(loader)
+        self._ledger = loader.batched.ledger
 
     @property
     def stats(self) -> Stats:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        counts.expected, counts.used = self._ledger.expected, self._ledger.used
+        if self._ledger is not None:
+            counts.expected, counts.used = self._ledger.expected, self._ledger.used
         return counts
+
+    def newest(self, most: int) -> list[Any]:
+        """Returns some of the values that were asked for, the newest first."""
+        loader = self._loader()
+        return [] if loader is None else loader.newest(most)
 
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""
@@ -205,7 +261,10 @@ class LoaderRecord:
                 batch = brought.get(key[:1])  # look-ahead asks by the first part
             lookup.bring(batch, again=key in seen)
             seen.add(key)
-        if self._ledger.used == self._ledger.expected:
+        loader = self._loader()
+        if loader is not None:
+            loader.batched.count_used()
+        if self._ledger is None or self._ledger.used == self._ledger.expected:
             return
         used = self._ledger.was_used
         for sent in self._record.batches:
@@ -219,19 +278,21 @@ class LoaderRecord:
                 sent.ahead = set()
         self._brought.clear()
         self._seen.clear()
+        self._counts = self.stats
+        self._ledger = None
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
 
     def asked(self, cache_keys: Sequence[Hashable], keys: Sequence[Any]) -> None:
         """Takes note of lookups that a caller makes just now."""
-        self.lookups += len(cache_keys)
-        if self.wants_each and cache_keys:
+        count = len(cache_keys)
+        self.lookups += count  # without a call in between, in which another thread could go on
+        if self.wants_each and count:
             record, spot = self._record, spot_of_caller()
             if record.ended_at is not None:
                 record.add_late(self.name, spot)
             elif len(record.lookups) < MAX_LOOKUPS:
                 text = shown(keys[0]) if self.shows_keys else ""
-                count = len(cache_keys)
                 record.lookups.append(Lookup(self.name, spot, cache_keys[0], count, text))
 
     def found_in_process(self) -> None:
@@ -241,47 +302,52 @@ class LoaderRecord:
     def collecting(self, cause: str) -> BatchRecord:
         """Takes note of a batch that is opened for a key."""
         record = self._record
-        asker = caller() if record.needs_callers else None
-        if asker is not None and record.detects:
-            self._refuse_repeats(asker)
-        return BatchRecord(self, self.name, cause, asker)
-
-    def _refuse_repeats(self, asker: Caller) -> None:
-        before = self._record.repeats.of(self.name, asker)
-        if len(before) >= LEAST:
-            finding = repeated(before)
-            observers = self._record.observers
-            if any(each.detect == "raise" and not each.allows(finding) for each in observers):
-                raise NPlusOneError(str(finding))
+        if not record.needs_callers or cause == "in step":
+            return BatchRecord(self, self.name, cause, None, None)
+        flow = flow_here(on_loop=cause == "tick") if record.detects else None
+        return BatchRecord(self, self.name, cause, caller(), flow)
 
     # -- what its batches tell it; see `dataloaders.observe.batches.Owner`
 
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
-        """Takes note of a batch that is sent."""
+        """Takes note of a batch that is sent.
+
+        Raises:
+            NPlusOneError: It would be one too many, and somebody wants such to fail.
+        """
+        record = self._record
+        loader = self._loader()
+        if loader is not None and loader.is_full(batch):
+            sent.cause = "full"
+        if self._ledger is not None:
+            self._note_ahead(sent, batch, self._ledger)
+        if record.detects:
+            self._judge.begins(sent, batch)
+        record.add_batch(sent)
+        if record.keeps_lookups and record.ended_at is None and len(self._brought) < _MAX_BROUGHT:
+            self._brought.update(dict.fromkeys(batch.keys, sent))
+        for observer in record.observers:
+            observer.batch_began(sent, batch)
+
+    def _note_ahead(self, sent: BatchRecord, batch: Batch, ledger: Ledger) -> None:
+        """Takes note of what goes along in a batch."""
         record = self._record
         if batch.ahead:
             if record.needs_callers:
                 sent.ahead = batch.ahead.copy()
             if record.keeps_lookups:
-                sent.origins = self._ledger.origins_of(batch.ahead)
+                sent.origins = ledger.origins_of(batch.ahead)
                 sent.expected = sum(sent.origins.values())
             else:  # at a tenth of the time, of threads that send at once the first has them all
-                noted = self._ledger.expected - self._went_along
-                sent.expected = min(noted, len(batch.ahead))
-        self._went_along = self._ledger.expected
-        record.add_batch(sent)
-        if record.keeps_lookups:
-            self._brought.update(dict.fromkeys(batch.keys, sent))
-        for observer in record.observers:
-            observer.batch_began(sent, batch)
+                sent.expected = min(ledger.expected - self._went_along, len(batch.ahead))
+        self._went_along = ledger.expected
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that has its answers."""
         record = self._record
         self._count(sent)
-        if len(batch.keys) == 1 and record.detects and self._may_repeat and sent.queries:
-            ((cache_key, key),) = batch.keys.items()
-            record.repeats.add(sent, cache_key, key, (batch.answers or {}).get(cache_key))
+        if record.detects:
+            self._judge.ended(sent, batch)
         for observer in record.observers:
             observer.batch_ended(sent, batch)
 
@@ -290,13 +356,23 @@ class LoaderRecord:
         self._record.statements_kept += 1
         return self._record.statements_kept <= MAX_STATEMENTS
 
+    def _are_of_use(self, ahead: set[Hashable]) -> bool:
+        """Whether somebody has asked for any of some keys that went along."""
+        loader, ledger = self._loader(), self._ledger
+        if loader is not None:
+            loader.batched.count_used()
+        return ledger is not None and any(map(ledger.was_used, ahead))
+
     def _count(self, sent: BatchRecord) -> None:
-        counts = self._counts
+        counts, queries, seconds = self._counts, sent.queries, sent.seconds
+        keys, waited = sent.keys, sent.waited
+        from_redis = sent.answered.get("redis", 0)
+        # Without a call in between, in which another thread could go on.
         counts.batches += 1
         counts.asked += sent.asked
-        counts.keys += sent.keys
-        counts.queries += sent.queries
-        counts.seconds += sent.seconds
-        counts.waited += sent.waited
+        counts.keys += keys
+        counts.queries += queries
+        counts.seconds += seconds
+        counts.waited += waited
         counts.errors += sent.errors
-        counts.from_redis += sent.answered.get("redis", 0)
+        counts.from_redis += from_redis
