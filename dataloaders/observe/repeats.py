@@ -123,15 +123,16 @@ class Repeats:
             since: Only where that became so at this moment (`perf_counter`) or later.
         """
         found: dict[tuple[str, tuple[Spot, ...]], Repeated] = {}
-        for (loader, spots, _), place in list(self._places.items()):
+        for place in list(self._places.values()):
             place.decide()
             if place.is_guilty and place.guilty_since >= since:
-                told, others = place.told(), found.get((loader, spots))
+                told, name = place.told(), (place.loader, place.caller.within_loop)
+                others = found.get(name)
                 if others is not None:
                     told = replace(
                         told, count=told.count + others.count, seconds=told.seconds + others.seconds
                     )
-                found[loader, spots] = told
+                found[name] = told
         return list(found.values())
 
     def forget_answers(self) -> None:
