@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 class ScopeWatch(Protocol):
     """Watches one scope."""
 
+    @property
+    def stats(self) -> Stats:
+        """What was counted so far, of all its loaders."""
+
     def watch(self, loader: DataLoader[Any, Any]) -> LoaderWatch:
         """Begins to watch a loader of the scope."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from dataloaders.batch import Batch
     from dataloaders.loader import DataLoader
+    from dataloaders.lookahead.ledger import Ledger
 
     from .findings import Finding
     from .observer import Observer
@@ -113,6 +115,7 @@ class Record:
         found = self.loaders.get(loader.name)
         if found is None:
             found = self.loaders.setdefault(loader.name, LoaderRecord(self, loader))
+        found.add_ledger(loader.batched.ledger)
         return found
 
     def ended(self) -> None:
@@ -163,7 +166,7 @@ class Record:
 
 
 class LoaderRecord:
-    """What happened to one loader of a scope.
+    """What happened to one loader of a scope, or to several of one name.
 
     Attributes:
         name: The loader's name.
@@ -178,7 +181,7 @@ class LoaderRecord:
         self.wants_each = record.keeps_lookups
         self.shows_keys = record.shows_keys
         self._record = record
-        self._ledger = loader.batched.ledger
+        self._ledgers: list[Ledger] = []
         self._may_repeat = loader.mode == ON and loader.batch
         self._counts = Stats()
         self._went_along = 0
@@ -190,8 +193,18 @@ class LoaderRecord:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        counts.expected, counts.used = self._ledger.expected, self._ledger.used
+        counts.expected = self._expected
+        counts.used = sum([ledger.used for ledger in self._ledgers])
         return counts
+
+    @property
+    def _expected(self) -> int:
+        return sum([ledger.expected for ledger in self._ledgers])
+
+    def add_ledger(self, ledger: Ledger) -> None:
+        """Takes note of the ledger of one more loader of this name."""
+        if ledger not in self._ledgers:
+            self._ledgers.append(ledger)
 
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""
@@ -205,12 +218,15 @@ class LoaderRecord:
                 batch = brought.get(key[:1])  # look-ahead asks by the first part
             lookup.bring(batch, again=key in seen)
             seen.add(key)
-        if self._ledger.used == self._ledger.expected:
+        stats = self.stats
+        if stats.used == stats.expected:
             return
-        used = self._ledger.was_used
         for sent in self._record.batches:
             if sent.ahead and sent.loader == self.name:
-                sent.wasted = sent.expected - sum(used(each) for each in sent.ahead)
+                sent.wasted = sent.expected - sum(map(self._was_used, sent.ahead))
+
+    def _was_used(self, cache_key: Hashable) -> bool:
+        return any(ledger.was_used(cache_key) for ledger in self._ledgers)
 
     def forget_keys(self) -> None:
         """Lets go of what stands for keys, once lookups and batches know what came of them."""
@@ -263,12 +279,14 @@ class LoaderRecord:
             if record.needs_callers:
                 sent.ahead = batch.ahead.copy()
             if record.keeps_lookups:
-                sent.origins = self._ledger.origins_of(batch.ahead)
+                sent.origins = Counter()
+                for ledger in self._ledgers:
+                    sent.origins.update(ledger.origins_of(batch.ahead))
                 sent.expected = sum(sent.origins.values())
             else:  # at a tenth of the time, of threads that send at once the first has them all
-                noted = self._ledger.expected - self._went_along
+                noted = self._expected - self._went_along
                 sent.expected = min(noted, len(batch.ahead))
-        self._went_along = self._ledger.expected
+        self._went_along = self._expected
         record.add_batch(sent)
         if record.keeps_lookups:
             self._brought.update(dict.fromkeys(batch.keys, sent))
