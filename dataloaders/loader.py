@@ -693,7 +693,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     @property
     def is_stated(self) -> bool:
-        """Whether its source is asked by statements alone, and whoever watches told of each."""
+        """Whether whoever watches is told of each statement, or each call, of its source."""
         return False
 
     @property

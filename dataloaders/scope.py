@@ -217,8 +217,6 @@ class LoaderScope:
                 made.watch = self.watch.watch(made)
             # setdefault is atomic: threads that come here together get one loader.
             loader = self.loaders.setdefault(loader_class, made)
-            if self.watch is not None and loader is not made:
-                self.watch.watch(loader)  # which is to be the last one that it hears of
             self.registry.note_in_use(self)
         return loader
 
@@ -261,10 +259,12 @@ class LoaderScope:
 
     @property
     def stats(self) -> Stats:
-        """What its loaders did so far, together; but for look-ahead's part, while somebody watches.
+        """What its loaders did so far, together.
 
-        Once it is over, nothing: who watches it has the counts then.
+        Of a scope that nobody watches, what look-ahead did, until it is over.
         """
+        if self.watch is not None:
+            return self.watch.stats
         total = Stats()
         for loader in list(self.loaders.values()):
             total.add(loader.stats)

@@ -260,7 +260,7 @@ class Tick:
         loader = self._loader
         keys = loader.keys_of(batch)
         if batch.watch is not None and loader.view is None:
-            batch.watch.called()
+            batch.watch.source_asked()
         function = loader.function_on_loop
         result = await (self._call(keys) if function is None else function(keys))
         return answers_from(loader.name, batch.keys, result)

@@ -229,7 +229,7 @@ class Turns:
         loader = self._loader
         keys = loader.keys_of(batch)
         if batch.watch is not None and loader.view is None:
-            batch.watch.called()
+            batch.watch.source_asked()
         if loader.timeout is None or loader.stays_on_thread:
             result = context.run(call, loader.name, loader.batch_function, keys)
         else:

@@ -28,12 +28,13 @@ MAX_SHOWN_KEYS: Final = 50
 
 @dataclass(slots=True)  # a frozen one takes three times as long to make
 class Statement:
-    """A statement that was run for a batch.
+    """A statement that was run for a batch, or a call of a remote source.
 
     Attributes:
-        text: As the driver was given it, or its beginning.
+        text: As the driver was given it, or its beginning; of a call, words for it.
         parameters: A short text of what the driver was given; None where keys may not be shown.
-        rows: How many came back; None if it failed.
+        rows: How many came back; None if it failed, or is a call.
+        is_call: Whether it is a call of a remote source.
         begun: When it was sent (`perf_counter`).
         seconds: What it took.
     """
@@ -43,6 +44,7 @@ class Statement:
     rows: int | None
     begun: float
     seconds: float
+    is_call: bool
 
 
 class Owner(Protocol):
@@ -50,7 +52,7 @@ class Owner(Protocol):
 
     Attributes:
         shows_keys: Whether short texts of keys are kept.
-        is_stated: Whether its source is asked by statements alone, which are told one by one.
+        is_stated: Whether each statement, or each call, of its source is told of.
     """
 
     shows_keys: bool
@@ -58,6 +60,9 @@ class Owner(Protocol):
 
     def has_room_for_statement(self) -> bool:
         """Whether one more is kept; takes the room."""
+
+    def asked_late(self) -> None:
+        """Counts a query that has ended after its batch: that has run into its time limit."""
 
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that is sent, in the context of its batch function.
@@ -91,7 +96,9 @@ class BatchRecord:
         calls: How often its batch function was called.
         answered: How many of its keys tiers had, by the tier's name.
         statements: Those that were run for it.
-        statement_count: How many there were.
+        statement_count: How many there were, and calls of a remote source.
+        shared_calls: Calls of a remote source that another batch counts.
+        in_line: How long it waited in the line of a remote source, in seconds.
         errors: Keys that were answered by an error.
         error: The type of the first of these errors.
         shown_keys: A short text of its keys, where they may be shown.
@@ -112,10 +119,12 @@ class BatchRecord:
         "errors",
         "expected",
         "flow",
+        "in_line",
         "loader",
         "number",
         "opened",
         "origins",
+        "shared_calls",
         "shown_keys",
         "statement_count",
         "statements",
@@ -144,6 +153,8 @@ class BatchRecord:
         self.answered: dict[str, int] = {}
         self.statements: list[Statement] = []
         self.statement_count = 0
+        self.shared_calls = 0
+        self.in_line = 0.0
         self.errors = 0
         self.error: str | None = None
         self.shown_keys: list[str] = []
@@ -160,13 +171,13 @@ class BatchRecord:
 
     @property
     def waited(self) -> float:
-        """How long its first key waited until it was sent, in seconds."""
-        return 0.0 if self.begun is None else self.begun - self.opened
+        """How long its first key waited until its source was asked, in seconds."""
+        return 0.0 if self.begun is None else self.begun - self.opened + self.in_line
 
     @property
     def queries(self) -> int:
         """How often its source was asked: its statements, or calls of its function without."""
-        if self.statement_count or self._owner.is_stated:
+        if self.statement_count or self.shared_calls or self._owner.is_stated:
             return self.statement_count
         return self.calls
 
@@ -185,7 +196,7 @@ class BatchRecord:
             self.begun = None
             raise
 
-    def called(self) -> None:
+    def source_asked(self) -> None:
         """Takes note that its batch function is called."""
         self.calls += 1
 
@@ -204,11 +215,26 @@ class BatchRecord:
         """Takes note that a tier had the answers to some of its keys."""
         self.answered[tier] = self.answered.get(tier, 0) + keys
 
+    def called(self, source: str, keys: int, seconds: float, *, is_first: bool) -> None:
+        """Takes note of a call that a remote source has made, for it and perhaps others."""
+        if not (self.statement_count or self.shared_calls) and self.begun is not None:
+            self.in_line = perf_counter() - seconds - self.begun
+        self.statement_count += is_first
+        if is_first and self.ended_at is not None:
+            self._owner.asked_late()
+        self.shared_calls += not is_first
+        if self._owner.has_room_for_statement():
+            text = f"a call of {source} for {keys} keys"
+            begun = perf_counter() - seconds
+            self.statements.append(Statement(text, None, None, begun, seconds, is_call=True))
+
     def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
         """Takes note of a statement that was run for it."""
         self.statement_count += 1
+        if self.ended_at is not None:
+            self._owner.asked_late()
         if self._owner.has_room_for_statement():
             values = shown(parameters) if self._owner.shows_keys else None
             text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
             begun = perf_counter() - seconds
-            self.statements.append(Statement(text, values, rows, begun, seconds))
+            self.statements.append(Statement(text, values, rows, begun, seconds, is_call=False))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
@@ -89,7 +90,6 @@ class Record:
         self.findings: list[Finding] = []
         self.statements_kept = 0
         self.repeats = Repeats(self._newest)
-        self._loaders: dict[type, LoaderRecord] = {}
         self._before: dict[Observer, dict[str, Stats]] = {}
         self.observers: list[Observer] = []
         self.keeps_lookups = self.detects = self.shows_keys = False
@@ -139,13 +139,10 @@ class Record:
 
     def watch(self, loader: DataLoader[Any, Any]) -> LoaderRecord:
         """Begins to watch a loader."""
-        found = self._loaders.get(type(loader))
+        found = self.loaders.get(loader.name)
         if found is None:
-            # By class, since two of them may have one name; and if threads make a loader at once,
-            # one of theirs is used.
-            found = self._loaders.setdefault(type(loader), LoaderRecord(self, loader))
-            self.loaders[found.name] = found
-        found.belongs_to(loader)
+            found = self.loaders.setdefault(loader.name, LoaderRecord(self, loader))
+        found.add(loader)
         return found
 
     def ended(self) -> None:
@@ -201,53 +198,59 @@ class Record:
 
 
 class LoaderRecord:
-    """What happened to one loader of a scope.
+    """What happened to one loader of a scope, or to several of one name.
 
     Attributes:
-        name: The loader's name, with a number if another one has it as well.
+        name: The loader's name.
         lookups: See `LoaderWatch`.
         wants_each: See `LoaderWatch`.
         shows_keys: Whether a short text of keys is kept.
-        is_stated: Whether its source is asked by statements alone.
+        is_stated: Whether each statement, or each call, of its source is told of.
     """
 
     def __init__(self, record: Record, loader: DataLoader[Any, Any]) -> None:
-        self.name = name = loader.name
-        others = 1
-        while self.name in record.loaders:
-            others += 1
-            self.name = f"{name} ({others})"
+        self.name = loader.name
         self.lookups = 0
         self.wants_each = record.keeps_lookups
         self.shows_keys = record.shows_keys
         self.is_stated = loader.is_stated
         self._record = record
         self._judge = Judge(record, loader, self._are_of_use)
+        self._loaders: list[ref[DataLoader[Any, Any]]] = []
+        self._ledgers: list[Ledger] = []
         self._counts = Stats()
-        self._loader = ref(loader)
-        self._ledger: Ledger | None = loader.batched.ledger
-        self._went_along = self._ledger.expected
+        self._went_along = 0
         self._brought: dict[Hashable, BatchRecord] = {}
         self._seen: set[Hashable] = set()
-
-    def belongs_to(self, loader: DataLoader[Any, Any]) -> None:
-        """Takes note of the loader: of several that threads have made at once, the one in use."""
-        self._loader = ref(loader)
-        self._ledger = loader.batched.ledger
 
     @property
     def stats(self) -> Stats:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        if self._ledger is not None:
-            counts.expected, counts.used = self._ledger.expected, self._ledger.used
+        if self._ledgers:
+            counts.expected = self._expected
+            counts.used = sum([ledger.used for ledger in self._ledgers])
         return counts
+
+    @property
+    def _expected(self) -> int:
+        return sum([ledger.expected for ledger in self._ledgers])
+
+    def add(self, loader: DataLoader[Any, Any]) -> None:
+        """Takes note of one more loader of this name."""
+        if loader.batched.ledger not in self._ledgers:
+            self._loaders.append(ref(loader))
+            self._ledgers.append(loader.batched.ledger)
+            self.is_stated &= loader.is_stated
+            self._went_along = self._expected
+
+    def _alive(self) -> list[DataLoader[Any, Any]]:
+        return [loader for each in self._loaders if (loader := each()) is not None]
 
     def newest(self, most: int) -> list[Any]:
         """Returns some of the values that were asked for, the newest first."""
-        loader = self._loader()
-        return [] if loader is None else loader.newest(most)
+        return [value for loader in self._alive() for value in loader.newest(most)]
 
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""
@@ -261,15 +264,17 @@ class LoaderRecord:
                 batch = brought.get(key[:1])  # look-ahead asks by the first part
             lookup.bring(batch, again=key in seen)
             seen.add(key)
-        loader = self._loader()
-        if loader is not None:
+        for loader in self._alive():
             loader.batched.count_used()
-        if self._ledger is None or self._ledger.used == self._ledger.expected:
+        stats = self.stats
+        if stats.used == stats.expected:
             return
-        used = self._ledger.was_used
         for sent in self._record.batches:
             if sent.ahead and sent.loader == self.name:
-                sent.wasted = sent.expected - sum(used(each) for each in sent.ahead)
+                sent.wasted = sent.expected - sum(map(self._was_used, sent.ahead))
+
+    def _was_used(self, cache_key: Hashable) -> bool:
+        return any(ledger.was_used(cache_key) for ledger in self._ledgers)
 
     def forget_keys(self) -> None:
         """Lets go of what stands for keys, once lookups and batches know what came of them."""
@@ -279,7 +284,7 @@ class LoaderRecord:
         self._brought.clear()
         self._seen.clear()
         self._counts = self.stats
-        self._ledger = None
+        self._ledgers.clear()
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
 
@@ -316,11 +321,9 @@ class LoaderRecord:
             NPlusOneError: It would be one too many, and somebody wants such to fail.
         """
         record = self._record
-        loader = self._loader()
-        if loader is not None and loader.is_full(batch):
+        if any(loader.is_full(batch) for loader in self._alive()):
             sent.cause = "full"
-        if self._ledger is not None:
-            self._note_ahead(sent, batch, self._ledger)
+        self._note_ahead(sent, batch)
         if record.detects:
             self._judge.begins(sent, batch)
         record.add_batch(sent)
@@ -329,18 +332,20 @@ class LoaderRecord:
         for observer in record.observers:
             observer.batch_began(sent, batch)
 
-    def _note_ahead(self, sent: BatchRecord, batch: Batch, ledger: Ledger) -> None:
+    def _note_ahead(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of what goes along in a batch."""
         record = self._record
         if batch.ahead:
             if record.needs_callers:
                 sent.ahead = batch.ahead.copy()
             if record.keeps_lookups:
-                sent.origins = ledger.origins_of(batch.ahead)
+                sent.origins = Counter()
+                for ledger in self._ledgers:
+                    sent.origins.update(ledger.origins_of(batch.ahead))
                 sent.expected = sum(sent.origins.values())
             else:  # at a tenth of the time, of threads that send at once the first has them all
-                sent.expected = min(ledger.expected - self._went_along, len(batch.ahead))
-        self._went_along = ledger.expected
+                sent.expected = min(self._expected - self._went_along, len(batch.ahead))
+        self._went_along = self._expected
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that has its answers."""
@@ -356,12 +361,15 @@ class LoaderRecord:
         self._record.statements_kept += 1
         return self._record.statements_kept <= MAX_STATEMENTS
 
+    def asked_late(self) -> None:
+        """Counts a query that has ended after its batch."""
+        self._counts.queries += 1
+
     def _are_of_use(self, ahead: set[Hashable]) -> bool:
         """Whether somebody has asked for any of some keys that went along."""
-        loader, ledger = self._loader(), self._ledger
-        if loader is not None:
+        for loader in self._alive():
             loader.batched.count_used()
-        return ledger is not None and any(map(ledger.was_used, ahead))
+        return any(map(self._was_used, ahead))
 
     def _count(self, sent: BatchRecord) -> None:
         counts, queries, seconds = self._counts, sent.queries, sent.seconds

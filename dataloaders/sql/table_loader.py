@@ -287,7 +287,7 @@ class TableLoader(DataLoader[Any, R | None]):
 
     @property
     def is_stated(self) -> bool:
-        """Whether its source is asked by statements alone: not by a function of an application."""
+        """Whether whoever watches is told of each statement: not of an application's function."""
         return type(self).batch_load is TableLoader.batch_load
 
     @property

@@ -251,7 +251,7 @@ def _from_source(
 ) -> Steps[list[Any]]:
     watch = batch_watch()
     if watch is not None:
-        watch.called()
+        watch.source_asked()
     result = yield Call(call, (asker.name, function, keys))
     return values_in_order(asker.name, keys, result)
 

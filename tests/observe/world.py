@@ -1,4 +1,4 @@
-"""A database of nodes that lead to each other, loaders of it, and the same lookups one query each."""
+"""A database of nodes that lead to each other, its loaders, and one query for each lookup."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class BlindLoader(TableLoader[Any]):
 
 
 class ListedLoader(DataLoader[str, Any]):
-    """Asks other loaders in its batch function: for all of its keys at once, or for the only one."""
+    """Asks other loaders in its batch function: for all of its keys at once, or for one."""
 
     def batch_load(self, keys: list[str]) -> list[Any]:
         marks = MarkLoader.current()
