@@ -829,11 +829,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self.ledger.expect(found, origin="announced")
         return found
 
-    def newest(self, most: int) -> list[Any]:
-        """Returns some of the values that were asked for, the newest first."""
+    def newest(self, most: int) -> list[tuple[Hashable, Any]]:
+        """Returns cache keys and values that were asked for last, the newest first."""
         if type(self._values) is not dict:
             return []
-        return list(islice(reversed(self._values.values()), most))
+        return list(islice(reversed(self._values.items()), most))
 
     def count_used(self) -> None:
         """Has the call sites know which of the keys were of use that they had go along."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dataloaders.lookahead.origins import Origin
 
     from .places import Caller
-    from .repeats import Candidate
+    from .repeats import Link
 
 MAX_TEXT: Final = 4_000
 """Characters of a statement that are kept."""
@@ -84,7 +84,7 @@ class BatchRecord:
         cause: What sent it; see `LoaderWatch.collecting`. "full" if it had no more room.
         caller: Who asked for its first key; None where nobody wants to know.
         flow: The thread, the task or the batch in which that was.
-        candidate: What is to be found out of it, if somebody has asked for one key of it.
+        link: What it is a link of, while it is under way and somebody wants to know.
         opened: When that was (`perf_counter`).
         begun: When it was sent; None if it was not.
         ended: When it had its answers; None if it has not.
@@ -112,7 +112,6 @@ class BatchRecord:
         "begun",
         "caller",
         "calls",
-        "candidate",
         "cause",
         "ended_at",
         "error",
@@ -120,6 +119,7 @@ class BatchRecord:
         "expected",
         "flow",
         "in_line",
+        "link",
         "loader",
         "number",
         "opened",
@@ -140,7 +140,7 @@ class BatchRecord:
         self.cause = cause
         self.caller = caller
         self.flow = flow
-        self.candidate: Candidate | None = None
+        self.link: Link | None = None
         self.opened = perf_counter()
         self.begun: float | None = None
         self.ended_at: float | None = None

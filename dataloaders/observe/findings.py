@@ -21,7 +21,7 @@ WASTED: Final = "wasted look-ahead"
 FRAGMENTED: Final = "fragmented"
 LATE: Final = "late"
 
-MUCH_WASTED: Final = 100
+MUCH_WASTED: Final = 500
 """Keys of one batch that nobody asked for, from which on that is worth telling."""
 
 AT_ONCE: Final = 5

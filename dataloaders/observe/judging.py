@@ -48,38 +48,42 @@ class Judge:
         Raises:
             NPlusOneError: It would be one too many, and somebody wants such to fail.
         """
-        sent.candidate = None
-        if not self._may_repeat or sent.asked != 1 or self._record.ended_at is not None:
+        sent.link = None
+        if not self._may_repeat or self._record.ended_at is not None:
             return
-        cache_key, key = next(each for each in batch.keys.items() if each[0] not in batch.ahead)
+        found = next((each for each in batch.keys.items() if each[0] not in batch.ahead), None)
+        if found is None:
+            return
+        cache_key, key = found
         try:
             # Without a cache, no two cache keys are the same.
             identity = cache_key if self._has_cache else _hashable(key)
-            sent.candidate = self._record.repeats.begins(sent, identity, key, self._are_of_use)
+            sent.link = self._record.repeats.begins(sent, identity, key, self._are_of_use)
         except Exception:  # a lookup must not fail of being watched
             logger.exception("A batch could not be looked at.")
         self._refuse(sent, batch)
 
     def _refuse(self, sent: BatchRecord, batch: Batch) -> None:
-        candidate = sent.candidate
-        if candidate is None or batch.ahead or not candidate.is_one_too_many:
+        link = sent.link
+        if link is None or link.place is None or batch.ahead or not link.is_one_too_many:
             return
         raising = [each for each in self._record.observers if each.detect == "raise"]
         if raising and _callers(batch) == 1:  # what others ask for as well is theirs to have
-            finding = repeated(candidate.once_more())
+            finding = repeated(link.once_more(link.place))
             if not all(each.allows(finding) for each in raising):
-                self._record.repeats.refused(candidate, sent.begun or 0.0)
+                self._record.repeats.refused(link, sent.begun or 0.0)
                 raise NPlusOneError(str(finding))
 
     def ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that has its answers."""
-        answers, candidate, sent.candidate = batch.answers or {}, sent.candidate, None
-        if self._record.ended_at is None:
-            repeats = self._record.repeats
-            repeats.got(answers.values())
-            if candidate is not None and sent.queries:
-                answer = next(each for key, each in answers.items() if key not in sent.ahead)
-                repeats.ended(sent, candidate, answer)
+        answers, link, sent.link = batch.answers, sent.link, None
+        if answers is None or link is None or self._record.ended_at is not None:
+            return
+        repeats = self._record.repeats
+        if sent.queries:
+            answer = next((each for key, each in answers.items() if key not in sent.ahead), None)
+            repeats.ended(sent, link, answer)
+        repeats.got(sent, link, answers)
 
 
 def _callers(batch: Batch) -> int:

@@ -25,7 +25,7 @@ from .places import caller, place_at, spot_of_caller
 from .repeats import Repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Sequence
 
     from dataloaders.batch import Batch
     from dataloaders.loader import DataLoader
@@ -51,7 +51,6 @@ MAX_LATE: Final = 20
 """Places that ask too late of which a record takes note."""
 
 _MAX_BROUGHT: Final = 20_000  # keys of which it is known which batch has brought them
-_NEWEST: Final = 4  # values of each loader that a key may follow from
 
 
 class Record:
@@ -170,10 +169,9 @@ class Record:
         if self.detects:
             self.findings = find(self)
 
-    def _newest(self) -> Iterator[Any]:
-        """Yields the values that its loaders were asked for last."""
-        for loader in list(self.loaders.values()):
-            yield from loader.newest(_NEWEST)
+    def _newest(self, most: int) -> list[list[tuple[Hashable, Any]]]:
+        """Returns what each loader was asked for last, the newest first."""
+        return [newest for each in list(self.loaders.values()) for newest in each.newest(most)]
 
     # -- what its parts tell it
 
@@ -248,9 +246,9 @@ class LoaderRecord:
     def _alive(self) -> list[DataLoader[Any, Any]]:
         return [loader for each in self._loaders if (loader := each()) is not None]
 
-    def newest(self, most: int) -> list[Any]:
-        """Returns some of the values that were asked for, the newest first."""
-        return [value for loader in self._alive() for value in loader.newest(most)]
+    def newest(self, most: int) -> list[list[tuple[Hashable, Any]]]:
+        """Returns what each loader of this name was asked for last, the newest first."""
+        return [loader.newest(most) for loader in self._alive()]
 
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""

@@ -13,13 +13,13 @@ from dataloaders.lookahead.paths import plain_fields
 from dataloaders.lookahead.transforms import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Mapping
 
     from .batches import BatchRecord
     from .places import Caller, Spot
 
 LEAST: Final = 3
-"""How many such batches are one too many: look-ahead may need two to learn what a loop does."""
+"""How many chains are one too many: look-ahead may need two lookups to learn what a loop does."""
 
 MAX_TRIES: Final = 10
 """How many keys are taken for one that is tried elsewhere, because nothing was found so far."""
@@ -27,9 +27,10 @@ MAX_TRIES: Final = 10
 MAX_PLACES: Final = 1_000
 """Places of a scope that are kept apart."""
 
-_MAX_KNOWN: Final = 1_000  # keys of a place
+_MAX_KNOWN: Final = 1_000  # keys of a place, and parts of them
 _MAX_UNDECIDED: Final = 100  # batches of a place
-_RECENT: Final = 4  # batches whose answers a key may follow from
+_LINKS: Final = 30  # of a chain that were known already
+_RECENT: Final = 16  # batches whose answers a key may come from
 _OF_EACH: Final = 8  # of their answers
 _BETWEEN_PIECES = re.compile(r"\W+")
 
@@ -54,19 +55,18 @@ class Repeated:
 class Repeats:
     """Such batches of one scope, by loader, place, and who runs there: a thread, a task, a batch.
 
-    A batch does not count if it could not have gone together with the one before: that one was
-    still under way, or its key was asked for before and is asked for again, or its key follows from
-    an answer that has come since, or tries elsewhere what had no answer. Where enough count, all of
-    the place are told of.
+    Batches are links of a chain if each one's key is in an answer that has come since the place
+    was there before, or tries elsewhere what had no answer: they had to follow each other. Where
+    the batches of a place are of three chains or more, these could have gone side by side.
 
     Args:
-        newest: Yields the answers that were got last.
+        newest: Returns some keys and values that each loader was asked for last, the newest first.
     """
 
-    def __init__(self, newest: Callable[[], Iterable[Any]]) -> None:
+    def __init__(self, newest: Callable[[int], list[list[tuple[Hashable, Any]]]]) -> None:
         self._newest = newest
         self._places: dict[tuple[str, tuple[Spot, ...], Hashable], _Place] = {}
-        self._recent: deque[list[Any]] = deque(maxlen=_RECENT)
+        self._recent: deque[_Got] = deque(maxlen=_RECENT)
 
     def begins(
         self,
@@ -74,47 +74,58 @@ class Repeats:
         identity: Hashable,
         key: Any,  # noqa: ANN401 - any key
         are_of_use: Callable[[set[Hashable]], bool],
-    ) -> Candidate | None:
-        """Looks at a batch that somebody has asked for one key of, before it is sent.
+    ) -> Link:
+        """Looks at a batch before it is sent.
 
         Args:
             sent: The batch.
-            identity: What tells its key from others.
-            key: The key.
+            identity: What tells the first of its keys from others.
+            key: That key.
             are_of_use: Whether somebody has asked for any of some keys that went along.
         """
         caller = sent.caller
-        if caller is None or caller.works:
-            return None
-        place = self._place(sent.loader, caller, sent.flow)
-        if place is None or sent.opened < place.ended:
-            return None
+        if caller is None or caller.works or (place := self._place(sent, caller)) is None:
+            return Link(self._source_of(_texts_of_key(key), 0.0) or object())
+        texts = _texts_of_key(key)
+        chain = self._source_of(texts - place.parts, place.begun)
+        if chain is None and place.tries_elsewhere(key):
+            chain = place.chain
+        elif chain is None and place.count:
+            chain = self._by_way_of_known(texts - place.parts, place)
+        # What was opened while the one before was under way is another task's, or was meant for
+        # it; and what is asked for again cannot be asked for with what it was asked for before.
+        may_count = sent.asked == 1 and sent.opened >= place.ended and identity not in place.known
         place.caller, place.are_of_use = caller, are_of_use
-        if identity in place.known:
-            return None
-        is_excused = place.key is not None and (
-            place.tries_elsewhere(key) or self._follows(key, place.key)
-        )
-        return Candidate(place, identity, key, is_excused)
+        return Link(chain or object(), place if may_count else None, identity, key)
 
-    def ended(self, sent: BatchRecord, candidate: Candidate, answer: Any) -> None:  # noqa: ANN401 - any value
+    def ended(self, sent: BatchRecord, link: Link, answer: Any) -> None:  # noqa: ANN401 - any value
         """Takes note of such a batch when it has its answer."""
-        place, identity, key, is_excused = candidate
-        place.ended = max(place.ended, sent.ended_at or 0.0)
+        place = link.place
+        if place is None:
+            return
+        place.begun, place.ended = sent.begun or 0.0, sent.ended_at or 0.0
         if len(place.known) < _MAX_KNOWN:
-            place.known.add(identity)
-        is_nothing = _is_nothing(answer)
-        place.tries = place.tries + 1 if is_nothing else 0
-        place.key = key
-        place.add(Sent(sent.seconds, sent.begun or 0.0, is_excused), sent.ahead)
+            place.known.add(link.identity)
+            place.parts |= _texts_of_key(link.key)
+        place.key, place.chain = link.key, link.chain
+        place.tries = place.tries + 1 if _is_nothing(answer) else 0
+        place.add(Sent(sent.seconds, place.begun, link.chain), sent.ahead)
 
-    def refused(self, candidate: Candidate, begun: float) -> None:
+    def refused(self, link: Link, begun: float) -> None:
         """Takes note of one that was not sent because it was one too many."""
-        candidate.place.add(Sent(0.0, begun, is_excused=False))
+        if link.place is not None:
+            link.place.add(Sent(0.0, begun, link.chain))
 
-    def got(self, answers: Iterable[Any]) -> None:
-        """Takes note of what a batch was answered."""
-        self._recent.append(list(islice(answers, _OF_EACH)))
+    def got(self, sent: BatchRecord, link: Link, keys: Mapping[Hashable, Any]) -> None:
+        """Takes note of what a batch was answered.
+
+        Args:
+            sent: The batch.
+            link: What it is a link of.
+            keys: The answers, by what stands for their keys.
+        """
+        some = list(islice(keys.items(), _OF_EACH))
+        self._recent.append(_Got(link.chain, sent.ended_at or 0.0, some))
 
     def too_many(self, since: float = 0.0) -> list[Repeated]:
         """Returns what is too many, by place.
@@ -141,10 +152,11 @@ class Repeats:
         for place in list(self._places.values()):
             place.decide()
             place.known.clear()
+            place.parts.clear()
             place.key = None
 
-    def _place(self, loader: str, caller: Caller, flow: Hashable) -> _Place | None:
-        name = (loader, caller.spots, flow)
+    def _place(self, sent: BatchRecord, caller: Caller) -> _Place | None:
+        name = (sent.loader, caller.spots, sent.flow)
         place = self._places.get(name)
         if place is None:
             if len(self._places) >= MAX_PLACES:
@@ -152,19 +164,58 @@ class Repeats:
                 if len(guilty) >= MAX_PLACES:
                     return None
                 self._places = guilty
-            place = self._places.setdefault(name, _Place(loader, caller))
+            place = self._places.setdefault(name, _Place(sent.loader, caller))
         return place
 
-    def _follows(self, key: Any, before: Any) -> bool:  # noqa: ANN401 - any keys
-        """Whether what is new in a key, compared with the one before, is in a recent answer."""
-        new = _texts_of_key(key) - _texts_of_key(before)
-        if not new:
+    def _source_of(self, texts: set[str], since: float) -> object | None:
+        """Returns the chain whose answer, of this moment or later, has all of some texts."""
+        if texts:
+            for got in reversed(list(self._recent)):
+                if got.ended >= since and texts <= got.texts:
+                    return got.chain
+        return None
+
+    def _by_way_of_known(self, texts: set[str], place: _Place) -> object | None:
+        """Returns the chain whose next links were known already, up to one that has some texts."""
+        logs = self._newest(_LINKS)
+        for _ in range(_LINKS):
+            link = next((log for log in logs if texts and texts <= _new_texts_of_last(log)), None)
+            if link is None:
+                return None
+            texts = _texts_of_key(link.pop(0)[0]) - place.parts
+            chain = place.chain if not texts else self._source_of(texts, place.begun)
+            if chain is not None:
+                return chain
+        return None
+
+
+class Link(NamedTuple):
+    """A batch as a link of a chain.
+
+    Attributes:
+        chain: What stands for the chain.
+        place: Where it may be one too many; None if it cannot be.
+        identity: What tells its key from others.
+        key: Its key.
+    """
+
+    chain: object
+    place: _Place | None = None
+    identity: Hashable = None
+    key: Any = None
+
+    @property
+    def is_one_too_many(self) -> bool:
+        """Whether with it there would be too many."""
+        place = self.place
+        if place is None or self.chain in place.chains:
             return False
-        for answer in [*(each for some in list(self._recent) for each in some), *self._newest()]:
-            new -= _texts(answer)
-            if not new:
-                return True
-        return False
+        return len(place.chains) >= LEAST - 1
+
+    def once_more(self, place: _Place) -> Repeated:
+        """Returns what there would be to tell of its place."""
+        told = place.told()
+        return replace(told, count=told.count + 1)
 
 
 class Sent(NamedTuple):
@@ -173,52 +224,52 @@ class Sent(NamedTuple):
     Attributes:
         seconds: What it took.
         begun: When it was sent.
-        is_excused: Whether it could not have gone together with the one before.
+        chain: What it is a link of.
     """
 
     seconds: float
     begun: float
-    is_excused: bool
+    chain: object
 
 
-class Candidate(NamedTuple):
-    """A batch that may be one too many.
+class _Got:
+    """Answers that have come, each with what stands for its key."""
 
-    Attributes:
-        place: Where it was asked for.
-        identity: What tells its key from others.
-        key: Its key.
-        is_excused: Whether it could not have gone together with the one before.
-    """
+    __slots__ = ("_answers", "_texts", "chain", "ended")
 
-    place: _Place
-    identity: Hashable
-    key: Any
-    is_excused: bool
+    def __init__(self, chain: object, ended: float, answers: list[tuple[Hashable, Any]]) -> None:
+        self.chain = chain
+        self.ended = ended
+        self._answers = answers
+        self._texts: set[str] | None = None
 
     @property
-    def is_one_too_many(self) -> bool:
-        """Whether with it there would be too many."""
-        return not self.is_excused and self.place.counted >= LEAST - 1
-
-    def once_more(self) -> Repeated:
-        """Returns what there would be to tell."""
-        told = self.place.told()
-        return replace(told, count=told.count + 1)
+    def texts(self) -> set[str]:
+        """The texts that are in the answers and were not in their keys: these were known before."""
+        if self._texts is None:
+            self._texts = set()
+            for key, answer in self._answers:
+                self._texts |= _texts(answer) - _texts_of_key(key)
+            self._answers = []
+        return self._texts
 
 
 class _Place:
     """Such batches of one place.
 
     Attributes:
+        loader: The loader's name.
         caller: Who asked last.
         are_of_use: See `Repeats.begins`.
-        ended: When the last batch had its answer.
+        begun: When the last batch was sent.
+        ended: When it had its answer.
         known: The keys that were asked for.
+        parts: The texts in them.
         key: The last of them.
+        chain: What that was a link of.
         tries: How many keys in a row had no answer, up to this one.
         count: How many batches there were.
-        counted: How many of them could have gone together with the one before.
+        chains: What they were links of.
         seconds: What they took.
         guilty_since: When they became too many.
     """
@@ -226,14 +277,17 @@ class _Place:
     __slots__ = (
         "_undecided",
         "are_of_use",
+        "begun",
         "caller",
+        "chain",
+        "chains",
         "count",
-        "counted",
         "ended",
         "guilty_since",
         "key",
         "known",
         "loader",
+        "parts",
         "seconds",
         "tries",
     )
@@ -242,11 +296,14 @@ class _Place:
         self.loader = loader
         self.caller = caller
         self.are_of_use: Callable[[set[Hashable]], bool] = bool
-        self.ended = 0.0
+        self.begun = self.ended = 0.0
         self.known: set[Hashable] = set()
+        self.parts: set[str] = set()
         self.key: Any = None
+        self.chain: object = None
         self.tries = 0
-        self.count = self.counted = 0
+        self.count = 0
+        self.chains: set[object] = set()
         self.seconds = 0.0
         self.guilty_since = 0.0
         self._undecided: list[tuple[Sent, set[Hashable]]] = []
@@ -254,7 +311,7 @@ class _Place:
     @property
     def is_guilty(self) -> bool:
         """Whether they are too many."""
-        return self.counted >= LEAST
+        return len(self.chains) >= LEAST
 
     def told(self) -> Repeated:
         """Returns what there is to tell of it."""
@@ -273,9 +330,9 @@ class _Place:
             return
         self.count += 1
         self.seconds += sent.seconds
-        if not sent.is_excused:
-            self.counted += 1
-            if self.counted == LEAST:
+        if len(self.chains) < LEAST:
+            self.chains.add(sent.chain)
+            if len(self.chains) == LEAST:
                 self.guilty_since = sent.begun
 
     def decide(self) -> None:
@@ -286,12 +343,15 @@ class _Place:
                 self.add(sent)
 
 
+def _new_texts_of_last(log: list[tuple[Hashable, Any]]) -> set[str]:
+    """Returns what was learned by the last lookup that had an answer; takes those after it off."""
+    while log and log[0][1] is None:
+        log.pop(0)
+    return _texts(log[0][1]) - _texts_of_key(log[0][0]) if log else set()
+
+
 def _is_nothing(answer: Any) -> bool:  # noqa: ANN401 - any value
     return answer is None or type(answer) is Failure or (type(answer) is list and not answer)
-
-
-def _parts(key: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any key
-    return tuple(key) if isinstance(key, tuple) else (key,)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any value
@@ -300,11 +360,12 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any value
 
 
 def _texts_of_key(key: Any) -> set[str]:  # noqa: ANN401 - any key
-    return {_text(part) for part in _parts(key)} - {""}
+    parts = key if isinstance(key, tuple) else (key,)
+    return {_text(part) for part in parts} - {""}
 
 
 def _texts(answer: Any) -> set[str]:  # noqa: ANN401 - any value
-    return {_text(value) for _, value in plain_fields(answer)}
+    return {_text(value) for _, value in plain_fields(answer)} - {""}
 
 
 def _pieces(key: Any) -> set[str]:  # noqa: ANN401 - any key

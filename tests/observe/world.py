@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import (
     Column,
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from dataloaders.scope import LoaderScope
-
 NUMBER = 600
 EXCHANGES = ("NSE", "BSE", "NFO", "BFO", "CDS", "MCX")
 
@@ -46,6 +46,14 @@ owners = Table(
     "owners",
     metadata,
     Column("name", String, primary_key=True),
+    Column("favourite", String, nullable=False),
+)
+
+
+serials = Table(
+    "serials",
+    metadata,
+    Column("serial", Integer, primary_key=True),
     Column("favourite", String, nullable=False),
 )
 
@@ -76,6 +84,29 @@ class BlindLoader(TableLoader[Any]):
     lookahead = "off"
 
 
+class ComputedLoader(TableLoader[Any]):
+    """Looks ahead."""
+
+    table, key = serials, ("serial",)
+
+
+class PlainLoader(DataLoader[str, Any]):
+    """Has a query of its own, and knows nothing."""
+
+    path: ClassVar[Path]
+
+    def batch_load(self, keys: list[str]) -> dict[str, Any]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.row_factory = sqlite3.Row
+            marks = ", ".join("?" * len(keys))
+            query = f"SELECT * FROM nodes WHERE mark IN ({marks})"  # noqa: S608 - of question marks
+            return {row["mark"]: Found(row) for row in connection.execute(query, keys)}
+
+
+class OtherLoader(PlainLoader):
+    """One more."""
+
+
 class ListedLoader(DataLoader[str, Any]):
     """Asks other loaders in its batch function: for all of its keys at once, or for one."""
 
@@ -90,6 +121,9 @@ LOADERS: tuple[type[DataLoader[Any, Any]], ...] = (
     OwnerLoader,
     MarkLoader,
     BlindLoader,
+    ComputedLoader,
+    PlainLoader,
+    OtherLoader,
     ListedLoader,
 )
 TABLES = {
@@ -97,6 +131,9 @@ TABLES = {
     BlindLoader: ("nodes", ("code", "exchange")),
     OwnerLoader: ("owners", ("name",)),
     MarkLoader: ("nodes", ("mark",)),
+    ComputedLoader: ("serials", ("serial",)),
+    PlainLoader: ("nodes", ("mark",)),
+    OtherLoader: ("nodes", ("mark",)),
 }
 
 
@@ -115,6 +152,11 @@ def mark(number: int) -> str:
     return f"M{number * 7919 % 10_007:05}"
 
 
+def serial(number: int) -> int:
+    """The number of a node that is in no row of another table."""
+    return number * 6007 % 10_009 + 50_000
+
+
 def owner(number: int) -> str:
     """Who owns a node: nobody else owns one."""
     return f"W{number * 31 % NUMBER:04}"
@@ -124,6 +166,7 @@ class World:
     """The database, through an engine whose statements are listed, and through sqlite3."""
 
     def __init__(self, path: Path) -> None:
+        PlainLoader.path = path
         self.engine = create_engine(f"sqlite:///{path}")
         metadata.create_all(self.engine)
         with self.engine.begin() as connection:
@@ -144,9 +187,13 @@ class World:
             connection.execute(
                 owners.insert(),
                 [
-                    {"name": owner(number), "favourite": mark(number * 13 + 7)}
+                    {"name": owner(number), "favourite": mark((number * 13 + 7) % NUMBER)}
                     for number in range(NUMBER)
                 ],
+            )
+            connection.execute(
+                serials.insert(),
+                [{"serial": serial(number), "favourite": mark(number)} for number in range(NUMBER)],
             )
         self.statements: list[str] = []
         listen(self.engine, self.statements)
@@ -166,9 +213,9 @@ class World:
             for number in numbers
         ]
 
-    def loaders(self, scope: LoaderScope) -> dict[str, Any]:
-        """What programs look things up with."""
-        return {kind.__name__: scope.loader(kind) for kind in LOADERS}
+    def loaders(self) -> dict[str, Any]:
+        """What returns the loaders of the scope at hand."""
+        return {kind.__name__: kind.current for kind in LOADERS}
 
     def one_query_each(self) -> dict[str, Any]:
         """The same with one query for each lookup."""
@@ -182,7 +229,11 @@ class World:
             return None if found is None else named.get(found.owner)
 
         single["ListedLoader"] = Lookups(listed)
-        return single
+        return {name: partial(_same, lookups) for name, lookups in single.items()}
+
+
+def _same(lookups: Lookups) -> Lookups:
+    return lookups
 
 
 def listen(engine: Engine, statements: list[str]) -> None:
@@ -212,6 +263,12 @@ class Lookups:
 
     async def load_many(self, keys: Iterable[Any]) -> list[Any]:
         return self.get_many(keys)
+
+    def require(self, key: Any) -> Any:  # noqa: ANN401 - any key
+        found = self.get(key)
+        if found is None:
+            raise LookupError(key)
+        return found
 
     def clear(self, key: Any) -> None:  # noqa: ANN401 - any key
         """Forgets nothing: it knows nothing."""
