@@ -829,11 +829,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self.ledger.expect(found, origin="announced")
         return found
 
-    def newest(self, most: int) -> list[tuple[Hashable, Any]]:
-        """Returns cache keys and values that were asked for last, the newest first."""
-        if type(self._values) is not dict:
-            return []
-        return list(islice(reversed(self._values.items()), most))
+    def peek(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded
+        """Returns what is known of a key that somebody has asked for, or MISSING."""
+        return self._values.get(cache_key, MISSING)
 
     def count_used(self) -> None:
         """Has the call sites know which of the keys were of use that they had go along."""

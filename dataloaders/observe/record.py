@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
+from dataloaders.batch import MISSING
 from dataloaders.dispatch.flows import flow_here
 from dataloaders.errors import shown
 from dataloaders.stats import Stats
@@ -88,7 +89,7 @@ class Record:
         self.late: dict[tuple[str, Place], int] = {}
         self.findings: list[Finding] = []
         self.statements_kept = 0
-        self.repeats = Repeats(self._newest)
+        self.repeats = Repeats()
         self._before: dict[Observer, dict[str, Stats]] = {}
         self.observers: list[Observer] = []
         self.keeps_lookups = self.detects = self.shows_keys = False
@@ -105,7 +106,7 @@ class Record:
         self.detects |= observer.detect != "off" and not self.is_common
         self.shows_keys |= observer.shows_keys
         for loader in list(self.loaders.values()):
-            loader.wants_each |= self.keeps_lookups
+            loader.wants_each |= self.needs_callers
             loader.shows_keys = self.shows_keys
 
     def stats_for(self, observer: Observer) -> dict[str, Stats]:
@@ -149,9 +150,6 @@ class Record:
         if self.ended_at is not None:
             return
         self.ended_at = perf_counter()
-        if self.detects:  # who asks from now on asks too late
-            for loader in list(self.loaders.values()):
-                loader.wants_each = True
         try:
             self.sum_up()
             self.repeats.forget_answers()
@@ -168,10 +166,6 @@ class Record:
             loader.sum_up()
         if self.detects:
             self.findings = find(self)
-
-    def _newest(self, most: int) -> list[list[tuple[Hashable, Any]]]:
-        """Returns what each loader was asked for last, the newest first."""
-        return [newest for each in list(self.loaders.values()) for newest in each.newest(most)]
 
     # -- what its parts tell it
 
@@ -209,7 +203,7 @@ class LoaderRecord:
     def __init__(self, record: Record, loader: DataLoader[Any, Any]) -> None:
         self.name = loader.name
         self.lookups = 0
-        self.wants_each = record.keeps_lookups
+        self.wants_each = record.needs_callers
         self.shows_keys = record.shows_keys
         self.is_stated = loader.is_stated
         self._record = record
@@ -246,9 +240,10 @@ class LoaderRecord:
     def _alive(self) -> list[DataLoader[Any, Any]]:
         return [loader for each in self._loaders if (loader := each()) is not None]
 
-    def newest(self, most: int) -> list[list[tuple[Hashable, Any]]]:
-        """Returns what each loader of this name was asked for last, the newest first."""
-        return [loader.newest(most) for loader in self._alive()]
+    def known(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded
+        """Returns what is known of a key that was asked for; None if nothing is."""
+        found = [loader.peek(cache_key) for loader in self._alive()]
+        return next((each for each in found if each is not MISSING), None)
 
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""
@@ -290,13 +285,18 @@ class LoaderRecord:
         """Takes note of lookups that a caller makes just now."""
         count = len(cache_keys)
         self.lookups += count  # without a call in between, in which another thread could go on
-        if self.wants_each and count:
-            record, spot = self._record, spot_of_caller()
-            if record.ended_at is not None:
-                record.add_late(self.name, spot)
-            elif len(record.lookups) < MAX_LOOKUPS:
-                text = shown(keys[0]) if self.shows_keys else ""
-                record.lookups.append(Lookup(self.name, spot, cache_keys[0], count, text))
+        if not (self.wants_each and count):
+            return
+        record = self._record
+        if record.ended_at is not None:
+            record.add_late(self.name, spot_of_caller())
+            return
+        if record.detects:
+            record.repeats.asked(self.known, cache_keys)
+        if record.keeps_lookups and len(record.lookups) < MAX_LOOKUPS:
+            text = shown(keys[0]) if self.shows_keys else ""
+            spot = spot_of_caller()
+            record.lookups.append(Lookup(self.name, spot, cache_keys[0], count, text))
 
     def found_in_process(self) -> None:
         """Takes note that the tier in this process had the answer to a lookup."""

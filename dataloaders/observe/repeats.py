@@ -13,13 +13,13 @@ from dataloaders.lookahead.paths import plain_fields
 from dataloaders.lookahead.transforms import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from .batches import BatchRecord
     from .places import Caller, Spot
 
-LEAST: Final = 3
-"""How many chains are one too many: look-ahead may need two lookups to learn what a loop does."""
+LEAST: Final = 4
+"""How many chains are one too many: look-ahead may need three lookups to learn what a loop does."""
 
 MAX_TRIES: Final = 10
 """How many keys are taken for one that is tried elsewhere, because nothing was found so far."""
@@ -29,7 +29,7 @@ MAX_PLACES: Final = 1_000
 
 _MAX_KNOWN: Final = 1_000  # keys of a place, and parts of them
 _MAX_UNDECIDED: Final = 100  # batches of a place
-_LINKS: Final = 30  # of a chain that were known already
+_LINKS: Final = 64  # lookups, of which some may be of a chain and known already
 _RECENT: Final = 16  # batches whose answers a key may come from
 _OF_EACH: Final = 8  # of their answers
 _BETWEEN_PIECES = re.compile(r"\W+")
@@ -57,16 +57,25 @@ class Repeats:
 
     Batches are links of a chain if each one's key is in an answer that has come since the place
     was there before, or tries elsewhere what had no answer: they had to follow each other. Where
-    the batches of a place are of three chains or more, these could have gone side by side.
-
-    Args:
-        newest: Returns some keys and values that each loader was asked for last, the newest first.
+    the batches of a place are of four chains or more, these could have gone side by side.
     """
 
-    def __init__(self, newest: Callable[[int], list[list[tuple[Hashable, Any]]]]) -> None:
-        self._newest = newest
+    def __init__(self) -> None:
         self._places: dict[tuple[str, tuple[Spot, ...], Hashable], _Place] = {}
         self._recent: deque[_Got] = deque(maxlen=_RECENT)
+        self._lookups: deque[tuple[Callable[[Hashable], Any], Hashable]] = deque(maxlen=_LINKS)
+        self._asked = 0
+
+    def asked(self, known: Callable[[Hashable], Any], cache_keys: Sequence[Hashable]) -> None:
+        """Takes note of a lookup.
+
+        Args:
+            known: Returns what is known of a key.
+            cache_keys: What stands for its keys.
+        """
+        for cache_key in cache_keys[:_OF_EACH]:
+            self._asked += 1
+            self._lookups.append((known, cache_key))
 
     def begins(
         self,
@@ -88,15 +97,16 @@ class Repeats:
             return Link(self._source_of(_texts_of_key(key), 0.0) or object())
         texts = _texts_of_key(key)
         chain = self._source_of(texts - place.parts, place.begun)
-        if chain is None and place.tries_elsewhere(key):
-            chain = place.chain
-        elif chain is None and place.count:
+        if chain is None and place.key is not None:
             chain = self._by_way_of_known(texts - place.parts, place)
+        tries = 0
+        if chain is None and place.tries_elsewhere(key):
+            chain, tries = place.chain, place.tries
         # What was opened while the one before was under way is another task's, or was meant for
         # it; and what is asked for again cannot be asked for with what it was asked for before.
         may_count = sent.asked == 1 and sent.opened >= place.ended and identity not in place.known
         place.caller, place.are_of_use = caller, are_of_use
-        return Link(chain or object(), place if may_count else None, identity, key)
+        return Link(chain or object(), place if may_count else None, identity, key, tries)
 
     def ended(self, sent: BatchRecord, link: Link, answer: Any) -> None:  # noqa: ANN401 - any value
         """Takes note of such a batch when it has its answer."""
@@ -107,8 +117,8 @@ class Repeats:
         if len(place.known) < _MAX_KNOWN:
             place.known.add(link.identity)
             place.parts |= _texts_of_key(link.key)
-        place.key, place.chain = link.key, link.chain
-        place.tries = place.tries + 1 if _is_nothing(answer) else 0
+        place.key, place.chain, place.asked = link.key, link.chain, self._asked
+        place.tries = link.tries + 1 if _is_nothing(answer) else 0
         place.add(Sent(sent.seconds, place.begun, link.chain), sent.ahead)
 
     def refused(self, link: Link, begun: float) -> None:
@@ -149,6 +159,7 @@ class Repeats:
     def forget_answers(self) -> None:
         """Lets go of keys and values."""
         self._recent.clear()
+        self._lookups.clear()
         for place in list(self._places.values()):
             place.decide()
             place.known.clear()
@@ -176,16 +187,17 @@ class Repeats:
         return None
 
     def _by_way_of_known(self, texts: set[str], place: _Place) -> object | None:
-        """Returns the chain whose next links were known already, up to one that has some texts."""
-        logs = self._newest(_LINKS)
-        for _ in range(_LINKS):
-            link = next((log for log in logs if texts and texts <= _new_texts_of_last(log)), None)
-            if link is None:
-                return None
-            texts = _texts_of_key(link.pop(0)[0]) - place.parts
-            chain = place.chain if not texts else self._source_of(texts, place.begun)
-            if chain is not None:
-                return chain
+        """Returns the chain that leads to some texts by way of answers that were known before."""
+        lookups = list(self._lookups)
+        since = len(lookups) - (self._asked - place.asked)
+        for known, cache_key in reversed(lookups[max(since, 0) :]):
+            if texts and texts <= _texts(known(cache_key)) - _texts_of_key(cache_key):
+                texts = _texts_of_key(cache_key) - place.parts
+                if not texts or (place.tries and _share(cache_key, place.key)):
+                    return place.chain
+                chain = self._source_of(texts, place.begun)
+                if chain is not None:
+                    return chain
         return None
 
 
@@ -197,12 +209,14 @@ class Link(NamedTuple):
         place: Where it may be one too many; None if it cannot be.
         identity: What tells its key from others.
         key: Its key.
+        tries: How many keys were tried before in its place.
     """
 
     chain: object
     place: _Place | None = None
     identity: Hashable = None
     key: Any = None
+    tries: int = 0
 
     @property
     def is_one_too_many(self) -> bool:
@@ -261,13 +275,14 @@ class _Place:
         loader: The loader's name.
         caller: Who asked last.
         are_of_use: See `Repeats.begins`.
+        asked: How many lookups the scope had seen when it last had an answer.
         begun: When the last batch was sent.
         ended: When it had its answer.
         known: The keys that were asked for.
         parts: The texts in them.
         key: The last of them.
         chain: What that was a link of.
-        tries: How many keys in a row had no answer, up to this one.
+        tries: How many keys were tried, this one included; 0 if it had an answer.
         count: How many batches there were.
         chains: What they were links of.
         seconds: What they took.
@@ -277,6 +292,7 @@ class _Place:
     __slots__ = (
         "_undecided",
         "are_of_use",
+        "asked",
         "begun",
         "caller",
         "chain",
@@ -302,7 +318,7 @@ class _Place:
         self.key: Any = None
         self.chain: object = None
         self.tries = 0
-        self.count = 0
+        self.count = self.asked = 0
         self.chains: set[object] = set()
         self.seconds = 0.0
         self.guilty_since = 0.0
@@ -319,7 +335,7 @@ class _Place:
 
     def tries_elsewhere(self, key: Any) -> bool:  # noqa: ANN401 - any key
         """Whether a key shares something with the one before, which had no answer."""
-        return 0 < self.tries <= MAX_TRIES and not _pieces(key).isdisjoint(_pieces(self.key))
+        return 0 < self.tries <= MAX_TRIES and _share(key, self.key)
 
     def add(self, sent: Sent, ahead: set[Hashable] | None = None) -> None:
         """Adds a batch; one with which others went along, once it is clear whether to any use."""
@@ -343,13 +359,6 @@ class _Place:
                 self.add(sent)
 
 
-def _new_texts_of_last(log: list[tuple[Hashable, Any]]) -> set[str]:
-    """Returns what was learned by the last lookup that had an answer; takes those after it off."""
-    while log and log[0][1] is None:
-        log.pop(0)
-    return _texts(log[0][1]) - _texts_of_key(log[0][0]) if log else set()
-
-
 def _is_nothing(answer: Any) -> bool:  # noqa: ANN401 - any value
     return answer is None or type(answer) is Failure or (type(answer) is list and not answer)
 
@@ -366,6 +375,11 @@ def _texts_of_key(key: Any) -> set[str]:  # noqa: ANN401 - any key
 
 def _texts(answer: Any) -> set[str]:  # noqa: ANN401 - any value
     return {_text(value) for _, value in plain_fields(answer)} - {""}
+
+
+def _share(key: Any, other: Any) -> bool:  # noqa: ANN401 - any keys
+    """Whether two keys have a piece in common."""
+    return not _pieces(key).isdisjoint(_pieces(other))
 
 
 def _pieces(key: Any) -> set[str]:  # noqa: ANN401 - any key

@@ -770,7 +770,7 @@ def _alarming_part(*, on_loop: bool) -> st.SearchStrategy[Part]:
         _with_unseen,
         st.sampled_from(texts),
         st.sampled_from(sorted(UNSEEN)),
-        st.lists(numbers, min_size=3, max_size=30, unique=True),
+        st.lists(numbers, min_size=4, max_size=30, unique=True),
     )
 
 
