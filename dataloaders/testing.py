@@ -171,22 +171,17 @@ class no_n_plus_one(Listener):  # noqa: N801 - it is used as a function is
                 if known is None or known.count < finding.count:
                     self._found[finding.loader, finding.place, finding.loop] = finding
 
-    def check(self) -> None:
-        """Asserts that nothing was found so far.
-
-        Raises:
-            AssertionError: Something was.
-        """
-        __tracebackhide__ = True
+    def report(self) -> str:
+        """Returns what was found so far and is not allowed; nothing if there is nothing."""
         for scope in all_open_scopes():
             watch = scope.watch
             if isinstance(watch, Record) and self._observer in watch.observers:
                 self.scope_ended(watch)
         allowing = Observer(allow=self._allow)
         found = [each for each in self._found.values() if not allowing.allows(each)]
-        if found:
-            listed = "\n\n".join(map(str, found))
-            raise AssertionError(f"These should have been one batch each:\n\n{listed}")
+        return "\n\n".join(
+            ["These should have been one batch each:", *map(str, found)] if found else []
+        )
 
     def __enter__(self) -> Self:
         self.begin()
@@ -199,11 +194,10 @@ class no_n_plus_one(Listener):  # noqa: N801 - it is used as a function is
         traceback: TracebackType | None,
     ) -> None:
         __tracebackhide__ = True
-        try:
-            if exc is None:
-                self.check()
-        finally:
-            self.end()
+        found = self.report() if exc is None else ""
+        self.end()
+        if found:
+            raise AssertionError(found)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Decorates a function: each call is looked at by itself."""

@@ -378,10 +378,10 @@ def _texts(answer: Any) -> set[str]:  # noqa: ANN401 - any value
 
 
 def _share(key: Any, other: Any) -> bool:  # noqa: ANN401 - any keys
-    """Whether two keys have a piece in common."""
+    """Whether two keys have a piece of their first, and most selective, parts in common."""
     return not _pieces(key).isdisjoint(_pieces(other))
 
 
 def _pieces(key: Any) -> set[str]:  # noqa: ANN401 - any key
-    texts = _texts_of_key(key)
-    return {piece for text in texts for piece in _BETWEEN_PIECES.split(text)} - {""}
+    text = _text(key[0] if isinstance(key, tuple) and key else key)
+    return set(_BETWEEN_PIECES.split(text)) - {""}

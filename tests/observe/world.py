@@ -111,9 +111,14 @@ class ListedLoader(DataLoader[str, Any]):
     """Asks other loaders in its batch function: for all of its keys at once, or for one."""
 
     def batch_load(self, keys: list[str]) -> list[Any]:
-        marks = MarkLoader.current()
-        found = marks.get_many(keys) if len(keys) > 1 else [marks.get(keys[0])]
-        return [None if each is None else OwnerLoader.current().get(each.owner) for each in found]
+        marks, named = MarkLoader.current(), OwnerLoader.current()
+        if len(keys) == 1:
+            node = marks.get(keys[0])
+            return [None if node is None else named.get(node.owner)]
+        found = marks.get_many(keys)
+        names = [each.owner for each in found if each is not None]
+        owners = dict(zip(names, named.get_many(names), strict=True))
+        return [None if each is None else owners[each.owner] for each in found]
 
 
 LOADERS: tuple[type[DataLoader[Any, Any]], ...] = (

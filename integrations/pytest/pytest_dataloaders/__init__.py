@@ -41,8 +41,9 @@ def no_n_plus_one(request: pytest.FixtureRequest) -> Iterator[testing.no_n_plus_
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Looks at what was found when the test is over: as a fixture ends, it could not fail it."""
-    __tracebackhide__ = True
     yield
     watching = item.stash.get(_WATCHING, None)
     if watching is not None:
-        watching.check()
+        found = watching.report()
+        if found:
+            pytest.fail(found, pytrace=False)
