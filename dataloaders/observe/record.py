@@ -51,8 +51,6 @@ MAX_STATEMENTS: Final = 500
 MAX_LATE: Final = 20
 """Places that ask too late of which a record takes note."""
 
-_MAX_BROUGHT: Final = 20_000  # keys of which it is known which batch has brought them
-
 
 class Record:
     """What happened in one scope.
@@ -325,7 +323,7 @@ class LoaderRecord:
         if record.detects:
             self._judge.begins(sent, batch)
         record.add_batch(sent)
-        if record.keeps_lookups and record.ended_at is None and len(self._brought) < _MAX_BROUGHT:
+        if record.keeps_lookups and record.ended_at is None and sent.number >= 0:
             self._brought.update(dict.fromkeys(batch.keys, sent))
         for observer in record.observers:
             observer.batch_began(sent, batch)
