@@ -39,7 +39,7 @@ class Judge:
     ) -> None:
         self._record = record
         self._are_of_use = are_of_use
-        self._may_repeat = loader.mode == ON and loader.batch
+        self._may_repeat = loader.mode == ON and loader.batch and loader.max_batch_size != 1
         self._has_cache = loader.cache
 
     def begins(self, sent: BatchRecord, batch: Batch) -> None:
