@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from dataloaders.batch import Batch
     from dataloaders.loader import DataLoader
+    from dataloaders.lookahead.ledger import Ledger
 
     from .findings import Finding
     from .observer import Observer
@@ -178,7 +179,7 @@ class LoaderRecord:
         self.wants_each = record.keeps_lookups
         self.shows_keys = record.shows_keys
         self._record = record
-        self._ledger = loader.batched.ledger
+        self._ledger: Ledger | None = loader.batched.ledger
         self._may_repeat = loader.mode == ON and loader.batch
         self._counts = Stats()
         self._went_along = 0
@@ -190,7 +191,9 @@ class LoaderRecord:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        counts.expected, counts.used = self._ledger.expected, self._ledger.used
+        ledger = self._ledger
+        if ledger is not None:
+            counts.expected, counts.used = ledger.expected, ledger.used
         return counts
 
     def sum_up(self) -> None:
@@ -205,7 +208,10 @@ class LoaderRecord:
                 batch = brought.get(key[:1])  # look-ahead asks by the first part
             lookup.bring(batch, again=key in seen)
             seen.add(key)
-        used = self._ledger.was_used
+        ledger = self._ledger
+        if ledger is None:
+            return
+        used = ledger.was_used
         for sent in self._record.batches:
             if sent.ahead and sent.loader == self.name:
                 sent.wasted = sent.expected - sum(used(each) for each in sent.ahead)
@@ -217,6 +223,8 @@ class LoaderRecord:
                 sent.ahead = set()
         self._brought.clear()
         self._seen.clear()
+        _ = self.stats  # as of now: the ledger has the keys
+        self._ledger = None
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
 
@@ -257,16 +265,17 @@ class LoaderRecord:
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that is sent."""
         record = self._record
-        if batch.ahead:
+        ledger = self._ledger
+        if batch.ahead and ledger is not None:
             if record.needs_callers:
-                sent.origins = self._ledger.origins_of(batch.ahead)
+                sent.origins = ledger.origins_of(batch.ahead)
                 sent.expected = sum(sent.origins.values())
                 sent.ahead = batch.ahead.copy()
             else:  # at a tenth of the time, of threads that send at once the first has them all
-                sent.expected = self._ledger.expected - self._went_along
+                sent.expected = ledger.expected - self._went_along
             self._went_along += sent.expected
         record.add_batch(sent)
-        if record.keeps_lookups:
+        if record.keeps_lookups and ledger is not None:
             self._brought.update(dict.fromkeys(batch.keys, sent))
         for observer in record.observers:
             observer.batch_began(sent, batch)

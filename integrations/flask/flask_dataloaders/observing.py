@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from flask import after_this_request
 from dataloaders.observe import Listener, Observer, Record, Recording
 
 from .inspector.kept import KeptRequests
+from .inspector.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +30,9 @@ MAX_TIMED: Final = 10
 
 MAX_NAME: Final = 200
 """Characters of a request's name."""
+
+MAX_TOKEN: Final = 80
+"""Characters of a loader's name in that header."""
 
 _MILLISECONDS: Final = 1_000.0
 _NO_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
@@ -58,19 +63,23 @@ class Observing:
         self.kept = KeptRequests(settings.inspector_requests)
         self._observer: Observer | None = None
         self._debug: bool | None = None
+        self._lock = threading.Lock()
 
     def adapt(self, app: Flask, registry: LoaderRegistry) -> None:
         """Has the scopes of a registry be observed as the application's mode asks for."""
         debug = app.debug
         if debug is self._debug:
             return
-        if self._observer is not None:
-            self._observer.stop()
-        self._debug = debug
-        self._observer = self._made(debug=debug)
-        self.kept.observer = self._observer
-        if self._observer is not None:
-            self._observer.watch(registry)
+        with self._lock:  # two observers would each take every request
+            if debug is self._debug:
+                return
+            if self._observer is not None:
+                self._observer.stop()
+            self._observer = self._made(debug=debug)
+            self.kept.observer = self._observer
+            if self._observer is not None:
+                self._observer.watch(registry)
+            self._debug = debug
 
     def _made(self, *, debug: bool) -> Observer | None:
         settings = self._settings
@@ -99,9 +108,9 @@ class Observing:
         if request is None:
             record.name = record.group = "without a request"
             return
-        rule = request.url_rule
-        path = request.path if record.shows_keys or rule is None else rule.rule
-        record.name = f"{request.method} {path}"[:MAX_NAME]
+        rule = "(no route)" if request.url_rule is None else request.url_rule.rule
+        path = request.path if record.shows_keys else rule
+        record.name = visible(f"{request.method} {path}"[:MAX_NAME])
         record.group = request.endpoint or "no endpoint"
         if self._times(debug=self._debug is True):
             after_this_request(partial(_timed, record))
@@ -126,7 +135,7 @@ def server_timing(record: Record) -> str:
 
 def _metric(name: str, stats: Stats) -> str:
     what = f"{stats.lookups} lookups, {stats.queries} queries, {stats.saved} saved"
-    token = _NO_TOKEN.sub("_", name)
+    token = _NO_TOKEN.sub("_", name[:MAX_TOKEN]) or "_"
     return f'{token};dur={stats.seconds * _MILLISECONDS:.2f};desc="{what}"'
 
 
