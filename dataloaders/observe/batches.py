@@ -11,18 +11,15 @@ from dataloaders.errors import shown
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
     from dataloaders.batch import Batch
     from dataloaders.lookahead.origins import Origin
 
     from .places import Caller
 
-MAX_TEXT: Final = 4_000
-"""Characters of a statement that are kept."""
-
-MAX_SHOWN_KEYS: Final = 50
-"""Keys of one batch of which a short text is kept, where keys may be shown."""
+MAX_PARAMETERS: Final = 1_000
+"""Characters of a statement's parameters that are kept, where keys may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +46,11 @@ class Owner(Protocol):
 
     shows_keys: bool
 
-    def has_room_for_statement(self) -> bool:
-        """Whether one more is kept; takes the room."""
+    def text_of_keys(self, keys: Iterable[Any]) -> list[str]:
+        """Returns short texts of those keys of a batch that may be shown."""
+
+    def text_of_statement(self, statement: str) -> str | None:
+        """Returns what is kept of one more statement; None if there is no room for it."""
 
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that is sent, in the context of its batch function."""
@@ -154,8 +154,7 @@ class BatchRecord:
         self.begun = perf_counter()
         self.asked = len(batch.keys) - len(batch.ahead)
         if self._owner.shows_keys:
-            some = list(batch.keys.values())[:MAX_SHOWN_KEYS]
-            self.shown_keys = [shown(key) for key in some]
+            self.shown_keys = self._owner.text_of_keys(batch.keys.values())
         self._owner.batch_began(self, batch)
 
     def ended(self, batch: Batch) -> None:
@@ -176,8 +175,8 @@ class BatchRecord:
     def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
         """Takes note of a statement that was run for it."""
         self.statement_count += 1
-        if self._owner.has_room_for_statement():
-            values = shown(parameters) if self._owner.shows_keys else None
-            text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
+        text = self._owner.text_of_statement(statement)
+        if text is not None:
+            values = shown(parameters)[:MAX_PARAMETERS] if self._owner.shows_keys else None
             begun = perf_counter() - seconds
             self.statements.append(Statement(text, values, rows, begun, seconds))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ from .places import caller, place_at, spot_of_caller
 from .repeats import LEAST, Repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from dataloaders.batch import Batch
     from dataloaders.loader import DataLoader
@@ -42,6 +43,21 @@ MAX_LOOKUPS: Final = 2_000
 
 MAX_STATEMENTS: Final = 500
 """Statements of one record that are kept one by one; further ones are counted."""
+
+MAX_TEXT: Final = 4_000
+"""Characters of a statement that are kept."""
+
+MAX_TEXTS: Final = 200_000
+"""Characters that the different statements of one record have together."""
+
+MAX_SHOWN_KEYS: Final = 2_000
+"""Keys of one record's batches of which a short text is kept, where keys may be shown."""
+
+MAX_OF_BATCH: Final = 50
+"""Those of one batch."""
+
+MAX_KEY: Final = 200
+"""Characters of such a text."""
 
 MAX_LATE: Final = 20
 """Places that ask too late of which a record takes note."""
@@ -76,6 +92,9 @@ class Record:
         self.late: dict[tuple[str, Place], int] = {}
         self.findings: list[Finding] = []
         self.statements_kept = 0
+        self._texts: dict[str, str] = {}
+        self._room_for_texts = MAX_TEXTS
+        self._room_for_keys = MAX_SHOWN_KEYS
         self.repeats = Repeats()
         self.observers: list[Observer] = []
         self.keeps_lookups = self.detects = self.shows_keys = False
@@ -149,6 +168,26 @@ class Record:
             sent.number = len(self.batches)
             self.batches.append(sent)
 
+    def text_of_keys(self, keys: Iterable[Any]) -> list[str]:
+        """Returns short texts of keys of a batch, as far as there is room for them."""
+        texts = [text_of_key(key) for key in islice(keys, min(MAX_OF_BATCH, self._room_for_keys))]
+        self._room_for_keys = max(self._room_for_keys - len(texts), 0)
+        return texts
+
+    def text_of_statement(self, statement: str) -> str | None:
+        """Returns what is kept of one more statement; None if there is no room for it."""
+        if self.statements_kept >= MAX_STATEMENTS:
+            return None
+        text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
+        known = self._texts.get(text)
+        if known is None:
+            if len(text) > self._room_for_texts:
+                return None
+            self._room_for_texts -= len(text)
+            known = self._texts.setdefault(text, text)
+        self.statements_kept += 1
+        return known
+
     def add_late(self, loader: str, spot: Spot | None) -> None:
         """Takes note of a lookup after the scope was over."""
         if spot is None or not self.detects:
@@ -161,6 +200,11 @@ class Record:
             self.findings = [*others, finding]
             for observer in self.observers:
                 observer.found(finding)
+
+
+def text_of_key(key: object) -> str:
+    """Returns a short text of a key."""
+    return shown(key)[:MAX_KEY]
 
 
 class LoaderRecord:
@@ -236,7 +280,7 @@ class LoaderRecord:
             if record.ended_at is not None:
                 record.add_late(self.name, spot)
             elif len(record.lookups) < MAX_LOOKUPS:
-                text = shown(keys[0]) if self.shows_keys else ""
+                text = text_of_key(keys[0]) if self.shows_keys else ""
                 count = len(cache_keys)
                 record.lookups.append(Lookup(self.name, spot, cache_keys[0], count, text))
 
@@ -290,10 +334,13 @@ class LoaderRecord:
         for observer in record.observers:
             observer.batch_ended(sent, batch)
 
-    def has_room_for_statement(self) -> bool:
-        """Whether one more statement is kept; takes the room."""
-        self._record.statements_kept += 1
-        return self._record.statements_kept <= MAX_STATEMENTS
+    def text_of_keys(self, keys: Iterable[Any]) -> list[str]:
+        """Returns short texts of those keys of a batch that may be shown."""
+        return self._record.text_of_keys(keys)
+
+    def text_of_statement(self, statement: str) -> str | None:
+        """Returns what is kept of one more statement; None if there is no room for it."""
+        return self._record.text_of_statement(statement)
 
     def _count(self, sent: BatchRecord) -> None:
         counts = self._counts

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from flask import after_this_request
 
+from dataloaders.errors import ConfigurationError
 from dataloaders.observe import Listener, Observer, Record, Recording
 
 from .inspector.kept import KeptRequests
@@ -59,7 +60,7 @@ class Observing:
         if settings.log:
             self._listeners.append(_Log())
         if settings.record is not None:
-            self._listeners.append(Recording(settings.record))
+            self._listeners.append(_recording(settings.record))
         self.kept = KeptRequests(settings.inspector_requests)
         self._observer: Observer | None = None
         self._debug: bool | None = None
@@ -114,6 +115,14 @@ class Observing:
         record.group = request.endpoint or "no endpoint"
         if self._times(debug=self._debug is True):
             after_this_request(partial(_timed, record))
+
+
+def _recording(path: str) -> Recording:
+    try:
+        return Recording(path)
+    except ConfigurationError as error:
+        expected = f"a file that can be written ({error.__cause__})"
+        raise ConfigurationError("DATALOADERS_RECORD", expected, path) from error
 
 
 def _timed(record: Record, response: Response) -> Response:
