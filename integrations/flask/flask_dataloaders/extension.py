@@ -16,6 +16,7 @@ from dataloaders.modes import MODES
 from dataloaders.scope import serve_requests
 from dataloaders.symbols import SymbolMaster
 
+from . import commands
 from .cli import symbols
 from .inspector.routes import Inspector
 from .observing import Observing
@@ -114,6 +115,7 @@ class DataLoaders:
         app.teardown_request(_end_of_request)
         app.teardown_appcontext(_end_of_context)
         app.cli.add_command(symbols)
+        app.cli.add_command(commands.dataloaders)
         serve_requests(_current_context, _scope_of)
 
     @property

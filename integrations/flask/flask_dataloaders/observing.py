@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from flask import after_this_request
@@ -52,6 +52,7 @@ class Observing:
 
     Attributes:
         kept: What the inspector shows.
+        recorded_in: The file to which each request adds a line, if there is one.
     """
 
     def __init__(self, settings: Settings, listeners: Sequence[Listener]) -> None:
@@ -59,6 +60,7 @@ class Observing:
         self._listeners = [*listeners]
         if settings.log:
             self._listeners.append(_Log())
+        self.recorded_in = settings.record
         if settings.record is not None:
             self._listeners.append(_recording(settings.record))
         self.kept = KeptRequests(settings.inspector_requests)
@@ -135,17 +137,22 @@ def server_timing(record: Record) -> str:
 
     https://www.w3.org/TR/server-timing/
     """
-    stats = {name: loader.stats for name, loader in list(record.loaders.items())[:MAX_TIMED]}
+    loaders = list(record.loaders.values())
+    if len(loaders) == 1:
+        return _metric("dataloaders", loaders[0].stats)
     metrics = [_metric("dataloaders", record.stats)]
-    if len(stats) > 1:
-        metrics += [_metric(name, each) for name, each in stats.items()]
+    metrics += [_metric(_token(loader.name), loader.stats) for loader in loaders[:MAX_TIMED]]
     return ", ".join(metrics)
 
 
 def _metric(name: str, stats: Stats) -> str:
     what = f"{stats.lookups} lookups, {stats.queries} queries, {stats.saved} saved"
-    token = _NO_TOKEN.sub("_", name[:MAX_TOKEN]) or "_"
-    return f'{token};dur={stats.seconds * _MILLISECONDS:.2f};desc="{what}"'
+    return f'{name};dur={stats.seconds * _MILLISECONDS:.2f};desc="{what}"'
+
+
+@lru_cache(maxsize=1_000)
+def _token(name: str) -> str:
+    return _NO_TOKEN.sub("_", name[:MAX_TOKEN]) or "_"
 
 
 class _Log(Listener):
