@@ -42,9 +42,11 @@ class Server:
     old: bool = False
 
 
-def flask_server(application: str) -> Server:
+def flask_server(application: str, *, debug: bool = False) -> Server:
     """Returns Flask's own server; it leaves SIGTERM to the system."""
-    arguments = ("flask", f"--app={application}", "run", "--port=0")
+    mode = "--debug" if debug else "--no-debug"
+    # A reloader would be a process more, which nobody stops.
+    arguments = ("flask", f"--app={application}", mode, "run", "--port=0", "--no-reload")
     return Server("flask", arguments, exit_code=-signal.SIGTERM)
 
 

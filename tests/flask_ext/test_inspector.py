@@ -194,8 +194,8 @@ def test_the_sums_of_a_page_are_what_was_asked() -> None:
     assert figures["Saved"] == "4"
     assert figures["Already known"] == "33 %"
     said = Document(page).text
-    assert "Doubles: 3 keys, 1 \u00d7 batch" in said
-    assert "Doubles: 1 key, 1 \u00d7 loader" in said
+    assert "Doubles: 3 keys, 1 \u00d7 waited" in said
+    assert "Doubles: 1 key, 1 \u00d7 known" in said
     assert "Batch 2 of Doubles\n1 asked for" in said
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from playwright.async_api import async_playwright
 
 from tests import browsers
 from tests.databases import NotHereError, not_tested
-from tests.servers import ROOT, Server, started
+from tests.servers import ROOT, flask_server, started
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -92,8 +91,7 @@ async def new_page(
 
 
 def serving(contract: Path, directory: Path, **environment: str) -> Iterator[Site]:
-    arguments = ("flask", "--app=browsed_app", "--debug", "run", "--port=0", "--no-reload")
-    server = Server("flask", arguments, exit_code=-signal.SIGTERM)
+    server = flask_server("browsed_app", debug=True)
     environment["DATALOADERS_DATABASE_URI"] = f"sqlite:///{contract}"
     log = directory / "server.log"
     with started(server, sys.executable, log, environment, HERE) as running:

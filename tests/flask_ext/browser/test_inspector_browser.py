@@ -201,7 +201,10 @@ async def test_a_finding_shows_the_line_that_it_is_about(
     place = finding.locator(".place").first
     assert (await place.inner_text()).endswith(f"browsed_app.py:{line}")
     assert await place.get_attribute("title") == browsed_app.__file__
-    assert "`" not in await finding.inner_text()
+    text = await finding.inner_text()
+    assert "`" not in text
+    assert "<code>" not in text
+    await expect(finding.locator("p code", has_text="get_many")).to_have_text("get_many")
 
 
 async def test_statements_are_shown_without_parameters(

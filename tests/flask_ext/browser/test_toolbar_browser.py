@@ -58,10 +58,29 @@ async def test_its_names_are_not_the_pages(
 ) -> None:
     page = await new_page()
     await page.goto(f"{toolbar_site.url}/page")
-    ids = await page.evaluate("[...document.querySelectorAll('.dataloaders [id]')].map(n => n.id)")
-    assert ids
-    assert all(each.startswith("dataloaders-") for each in ids)
-    await expect(page.locator("#waterfall")).to_have_count(1)
+    own = "[...document.querySelectorAll('[id]:not(#flDebug, #flDebug *)')].map(node => node.id)"
+    assert await page.evaluate(own) == ["waterfall"]
+    assert await page.evaluate("document.querySelector('.dataloaders')") is None
+    await expect(page.locator(".dataloaders")).to_have_count(1)
+
+
+async def test_it_looks_as_the_inspectors_page_does(
+    toolbar_site: Site, new_page: Callable[..., Any]
+) -> None:
+    parts = ["h2", "h3", ".figures", ".figures dd", ".key", "svg", "rect", "small", ".place"]
+    parts += [".source", ".row", "summary", "details ul", ".sql"]
+    names = ["color", "backgroundColor", "fontFamily", "fontSize", "fontWeight", "display"]
+    names += ["marginTop", "paddingLeft", "borderTopWidth", "whiteSpace", "textAlign", "fill"]
+    styles = """(root, [parts, names]) => parts.map(
+        part => [part, ...names.map(name => getComputedStyle(root.querySelector(part))[name])])"""
+    page = await new_page()
+    await open_panel(page, f"{toolbar_site.url}/page")
+    panel = page.locator(".dataloaders")
+    await panel.get_by_text("Details of batch 1").click()
+    in_toolbar = await panel.evaluate(styles, [parts, names])
+    await page.goto(toolbar_site.newest())
+    await page.get_by_text("Details of batch 1").click()
+    assert in_toolbar == await page.locator("body.dataloaders").evaluate(styles, [parts, names])
 
 
 async def test_hostile_names_and_keys_are_nothing_but_text(

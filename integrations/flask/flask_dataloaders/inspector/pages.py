@@ -42,7 +42,8 @@ def _visible(value: Any) -> Any:  # noqa: ANN401 - whatever a template shows
 
 def _marked(text: str) -> Markup:
     """Returns a text in which what stands in backticks is marked as code."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escape(visible(text))))  # noqa: S704 - it is escaped
+    escaped = str(escape(visible(text)))
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704 - it is escaped
 
 
 def _from_here(path: str) -> str:
