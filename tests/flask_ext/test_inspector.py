@@ -7,6 +7,7 @@ import gc
 import logging
 import re
 import threading
+import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,6 +33,8 @@ from dataloaders.symbols import (
     get_token,
     replace_contract,
 )
+from flask_dataloaders.inspector import pages
+from flask_dataloaders.observing import Observing
 from tests.flask_ext.inspecting import (
     ROOT,
     Document,
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Engine
+
+    from dataloaders.observe import Observer
 
 
 # -- which requests
@@ -88,24 +93,29 @@ def test_the_inspectors_own_requests_are_not_listed() -> None:
     assert row["Request"] == "GET /look/<int:count>"
 
 
-def test_threads_that_begin_at_once_are_each_listed_once() -> None:
-    for _ in range(20):
-        app = make_app()
-        barrier = threading.Barrier(8)
+def test_threads_that_begin_at_once_are_each_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Observing._made
 
-        def look(app: Flask = app, barrier: threading.Barrier = barrier) -> None:
-            client = app.test_client()
-            barrier.wait()
-            client.get("/look/3")
+    def slowly(self: Observing, *, debug: bool) -> Observer | None:
+        time.sleep(0.05)  # the others come in meanwhile
+        return original(self, debug=debug)
 
-        with ThreadPoolExecutor(8) as executor:
-            for done in [executor.submit(look) for _ in range(8)]:
-                done.result()
-        rows = rows_of(app.test_client().get(ROOT).text)
-        assert len(rows) == 8
-        totals = app.test_client().get(f"{ROOT}totals.json").json
-        assert totals is not None
-        assert totals["look"]["scopes"] == 8
+    monkeypatch.setattr(Observing, "_made", slowly)
+    app = make_app()
+    barrier = threading.Barrier(8)
+
+    def look() -> None:
+        client = app.test_client()
+        barrier.wait()
+        client.get("/look/3")
+
+    with ThreadPoolExecutor(8) as executor:
+        for done in [executor.submit(look) for _ in range(8)]:
+            done.result()
+    totals = app.test_client().get(f"{ROOT}totals.json").json
+    assert totals is not None
+    assert totals["look"]["scopes"] == 8
+    assert len(rows_of(app.test_client().get(ROOT).text)) == 8
 
 
 def test_a_request_inside_a_request_has_its_own_row() -> None:
@@ -335,7 +345,10 @@ def test_no_record_has_the_keys_in_memory(engine: Engine) -> None:
     seen: set[int] = set()
     waiting: list[Any] = [record for _, record in kept.newest()]
     assert len(waiting) == 9
-    modules = ("dataloaders.observe", "flask_dataloaders.inspector", "dataloaders.stats")
+    modules = (
+        *("dataloaders.observe", "dataloaders.stats", "dataloaders.lookahead.ledger"),
+        "flask_dataloaders.inspector",
+    )
     texts = 0
     while waiting:
         value = waiting.pop()
@@ -458,6 +471,11 @@ def test_hostile_texts_are_nothing_but_text(hostile: str) -> None:
             assert said.count(hostile) >= 10
 
 
+def test_what_is_marked_as_code_is_escaped_too() -> None:
+    marked = pages._marked("<b>`<i>` and `x`\u202e")
+    assert marked == "&lt;b&gt;<code>&lt;i&gt;</code> and <code>x</code>\\u202e"
+
+
 # -- how much is kept
 
 
@@ -506,6 +524,29 @@ def test_the_worst_requests_take_two_megabytes_each() -> None:
     pages = pages_of(client)
     assert len(pages) == kept + 4
     assert max(map(len, pages.values())) < 5_000_000
+
+
+def test_statements_of_many_kinds_are_kept_as_far_as_there_is_room() -> None:
+    kinds = 70
+    engine = create_engine("sqlite://")
+    metadata = MetaData()
+    loaders: list[type[TableLoader[Any]]] = []
+    for kind in range(kinds):
+        columns = [Column(f"{'column' * 20}{number}", String(9)) for number in range(100)]
+        wide = Table(f"wide{kind}", metadata, Column("id", Integer, primary_key=True), *columns)
+        parts = {"table": wide, "key": ("id",), "name": f"Wide{kind}"}
+        loaders.append(type(f"Wide{kind}", (TableLoader,), parts))
+    metadata.create_all(engine)
+    app = make_app(engine)
+    app.add_url_rule("/", view_func=lambda: [loader.current().get(1) for loader in loaders])
+    client = app.test_client()
+    assert client.get("/").status_code == 200
+    engine.dispose()
+    page = next(text for path, text in pages_of(client).items() if "/requests/" in path)
+    kept = re.findall('<pre class="sql"><code>(.*?)</code>', page, re.DOTALL)
+    assert 150_000 < sum(map(len, kept)) <= 200_000
+    assert len(kept) == len(set(kept)) < kinds
+    assert page.count("1 more statements are not kept.") == kinds - len(kept)
 
 
 def test_loaders_with_ever_new_names_do_not_add_up() -> None:
