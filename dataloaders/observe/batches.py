@@ -58,6 +58,9 @@ class Owner(Protocol):
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that has its answers."""
 
+    def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
+        """Takes note of one that will not have them, unless it is sent again."""
+
 
 class BatchRecord:
     """One batch: from its first key until its answers.
@@ -159,8 +162,9 @@ class BatchRecord:
         self._owner.batch_began(self, batch)
 
     def ended(self, batch: Batch) -> None:
-        """Takes note that it has answers; without, it was taken back, and is sent again."""
+        """Takes note that it has answers; without, it was interrupted, and may be sent again."""
         if batch.answers is None:
+            self._owner.batch_interrupted(self, batch)
             return
         self.ended_at = perf_counter()
         if Failure in set(map(type, batch.answers.values())):

@@ -280,6 +280,11 @@ class LoaderRecord:
         for observer in record.observers:
             observer.batch_ended(sent, batch)
 
+    def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
+        """Takes note of a batch that was interrupted."""
+        for observer in self._record.observers:
+            observer.batch_interrupted(sent, batch)
+
     def _count(self, sent: BatchRecord) -> None:
         counts = self._counts
         counts.batches += 1
