@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from flask import Response, g
+from flask import Response, g, request
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -40,6 +40,8 @@ if "OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ:
 
     @app.before_request
     def begin_span() -> None:
+        if request.endpoint == "metrics":
+            return
         g.span = trace.use_span(tracer.start_span("request"), end_on_exit=True)
         g.span.__enter__()
 
