@@ -7,6 +7,8 @@ OTEL_EXPORTER_OTLP_ENDPOINT names, and nowhere without one.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from typing import Any
 
 from flask import Response, g, request
 from opentelemetry import trace
@@ -20,12 +22,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from dataloaders import DataLoader
 from dataloaders.observe import Observer
 from dataloaders.observe.opentelemetry import OpenTelemetryExporter
 from dataloaders.observe.prometheus import PrometheusExporter
 from tests.flask_ext.server_app import app, dataloaders
 
-observer = Observer([PrometheusExporter()])
+observer = Observer([PrometheusExporter()], detect="log")
 
 if "OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ:
     resource = Resource({"service.name": "test", "service.instance.id": str(os.getpid())})
@@ -60,6 +63,22 @@ with app.app_context():
 def say_who(response: Response) -> Response:
     response.headers["X-Worker"] = str(os.getpid())
     return response
+
+
+class Failing(DataLoader[int, int]):
+    """Half of its keys fail, and loops over it are not seen through."""
+
+    def batch_load(self, keys: list[int]) -> list[Any]:
+        return [ValueError(key) if key % 2 else key for key in keys]
+
+
+@app.post("/troubles")
+def troubles() -> str:
+    loader = Failing.current()
+    for key in range(4):
+        with suppress(ValueError):
+            loader.get(key)
+    return ""
 
 
 @app.get("/metrics")
