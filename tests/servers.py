@@ -53,7 +53,8 @@ def gunicorn_workers(application: str, threads: int, workers: int = 1) -> tuple[
     gunicorn = ("gunicorn", f"--workers={workers}", "--bind=127.0.0.1:0", "--no-control-socket")
 
     def worker(name: str, *options: str, green: bool = False, old: bool = False) -> Server:
-        arguments = (*gunicorn, f"{application}:app", f"--worker-class={name}", *options)
+        served = application if ":" in application else f"{application}:app"
+        arguments = (*gunicorn, served, f"--worker-class={name}", *options)
         return Server(name, arguments, exit_code=0, green=green, old=old)
 
     return (

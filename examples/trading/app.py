@@ -9,6 +9,7 @@ Configuration, in `create_app`'s argument or the environment:
 `TRADING_MARKET_URL`: Where market data comes from, of a broker with limits; without it there are no
     endpoints for them. They take `batched` lookups, and what the extra `example` installs.
 `TRADING_MARKET_ACCOUNT`: `api_key:access_token` of requests without an account of their own.
+`TRADING_METRICS`: `on` for `/metrics`. It takes `batched` lookups, and the extra `prometheus`.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ _DEFAULTS = {
     "TRADING_LOOKUPS": "batched",
     "TRADING_MARKET_URL": "",
     "TRADING_MARKET_ACCOUNT": "demo:token",
+    "TRADING_METRICS": "off",
 }
 
 
@@ -81,6 +83,10 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         from .market.setup import add_market  # noqa: PLC0415 - its libraries are an extra
 
         add_market(app, app.extensions[_LOADERS])
+    if app.config["TRADING_METRICS"] == "on":
+        from .metrics import add_metrics  # noqa: PLC0415 - as above
+
+        add_metrics(app, app.extensions[_LOADERS])
     _add_error_answers(app)
     return app
 
