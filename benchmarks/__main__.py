@@ -20,6 +20,7 @@ from . import (
     databases,
     loading,
     lookahead,
+    observing,
     remote,
     requests,
     symbols,
@@ -67,6 +68,7 @@ def main() -> None:
                 lookahead.results(arguments.rounds, contract),
                 remote.results(arguments.rounds),
                 requests.results(arguments.rounds),
+                observing.results(arguments.rounds, found[0]),
             ):
                 print(_line(result), flush=True)  # noqa: T201 - it reports to the terminal
                 rows.append(result)

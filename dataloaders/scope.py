@@ -250,10 +250,12 @@ class LoaderScope:
 
     @property
     def stats(self) -> Stats:
-        """What its loaders did so far, together; but for look-ahead's part, while somebody watches.
+        """What its loaders did so far, together.
 
-        Once it is over, nothing: who watches it has the counts then.
+        Of a scope that nobody watches, what look-ahead did, until it is over.
         """
+        if self.watch is not None:
+            return self.watch.stats
         total = Stats()
         for loader in list(self.loaders.values()):
             total.add(loader.stats)

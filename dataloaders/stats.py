@@ -25,10 +25,11 @@ class Stats:
         from_redis: Keys of batches that Redis had.
         batches: How often the batch function was called.
         keys: The keys of those calls: what was asked for, and what went along.
-        queries: How often their sources were asked: SQL statements of a batch, or one call of its
-            function where there were none; none where tiers had all.
+        queries: How often their sources were asked: SQL statements of a batch, calls of a remote
+            source (each counted for one of the batches that share it), or one call of the batch
+            function where there were neither; none where tiers had all.
         seconds: What the batches took, one added to the other.
-        waited: Seconds from when a batch's first key was asked for until it was sent, added up.
+        waited: Seconds from when a batch's first key was asked for until its source was, added up.
         errors: Keys that were answered by an error.
         expected: Keys that look-ahead had go along.
         used: Those of them that somebody has asked for since.

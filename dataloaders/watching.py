@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 class ScopeWatch(Protocol):
     """Watches one scope."""
 
+    @property
+    def stats(self) -> Stats:
+        """What was counted so far, of all its loaders."""
+
     def watch(self, loader: DataLoader[Any, Any]) -> LoaderWatch:
         """Begins to watch a loader of the scope."""
 
@@ -70,6 +74,16 @@ class BatchWatch(Protocol):
 
     def kept(self, tier: str, keys: int) -> None:
         """Takes note that a tier had the answers to some of its keys."""
+
+    def called(self, source: str, keys: int, seconds: float, *, is_first: bool) -> None:
+        """Takes note of a call that a remote source has made, for this batch and perhaps others.
+
+        Args:
+            source: The name of the source.
+            keys: How many keys it asked for, whoever wants them.
+            seconds: What that took.
+            is_first: Whether this is the one of these batches to count it.
+        """
 
     def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
         """Takes note of a statement that was run for it.

@@ -9,6 +9,9 @@ from .lookups import Lookup
 from .observer import Listener, Observer
 from .places import Caller, Place
 from .record import LoaderRecord, Record
+from .recording import Recording
+from .report import report
+from .totals import Totals
 
 __all__ = [
     "BatchRecord",
@@ -20,5 +23,8 @@ __all__ = [
     "Observer",
     "Place",
     "Record",
+    "Recording",
     "Statement",
+    "Totals",
+    "report",
 ]

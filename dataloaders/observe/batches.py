@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from .places import Caller
 
-MAX_STATEMENTS: Final = 50
-"""Statements of one batch that are kept one by one; further ones are counted."""
-
 MAX_TEXT: Final = 4_000
 """Characters of a statement that are kept."""
 
@@ -28,14 +25,15 @@ MAX_SHOWN_KEYS: Final = 50
 """Keys of one batch of which a short text is kept, where keys may be shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes three times as long to make
 class Statement:
-    """A statement that was run for a batch.
+    """A statement that was run for a batch, or a call of a remote source.
 
     Attributes:
-        text: As the driver was given it, or its beginning.
+        text: As the driver was given it, or its beginning; of a call, words for it.
         parameters: A short text of what the driver was given; None where keys may not be shown.
-        rows: How many came back; None if it failed.
+        rows: How many came back; None if it failed, or is a call.
+        is_call: Whether it is a call of a remote source.
         begun: When it was sent (`perf_counter`).
         seconds: What it took.
     """
@@ -45,12 +43,16 @@ class Statement:
     rows: int | None
     begun: float
     seconds: float
+    is_call: bool
 
 
 class Owner(Protocol):
     """Whose a batch is: told when it is sent, and when it has its answers."""
 
     shows_keys: bool
+
+    def has_room_for_statement(self) -> bool:
+        """Whether one more is kept; takes the room."""
 
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that is sent, in the context of its batch function."""
@@ -79,7 +81,9 @@ class BatchRecord:
         wasted: How many of those nobody has asked for until the scope was over.
         answered: How many of its keys tiers had, by the tier's name.
         statements: Those that were run for it.
-        statement_count: How many there were.
+        statement_count: How many there were, and calls of a remote source.
+        shared_calls: Calls of a remote source that another batch counts.
+        in_line: How long it waited in the line of a remote source, in seconds.
         errors: Keys that were answered by an error.
         error: The type of the first of these errors.
         shown_keys: A short text of its keys, where they may be shown.
@@ -97,10 +101,12 @@ class BatchRecord:
         "error",
         "errors",
         "expected",
+        "in_line",
         "loader",
         "number",
         "opened",
         "origins",
+        "shared_calls",
         "shown_keys",
         "statement_count",
         "statements",
@@ -124,6 +130,8 @@ class BatchRecord:
         self.answered: dict[str, int] = {}
         self.statements: list[Statement] = []
         self.statement_count = 0
+        self.shared_calls = 0
+        self.in_line = 0.0
         self.errors = 0
         self.error: str | None = None
         self.shown_keys: list[str] = []
@@ -140,13 +148,13 @@ class BatchRecord:
 
     @property
     def waited(self) -> float:
-        """How long its first key waited until it was sent, in seconds."""
-        return 0.0 if self.begun is None else self.begun - self.opened
+        """How long its first key waited until its source was asked, in seconds."""
+        return 0.0 if self.begun is None else self.begun - self.opened + self.in_line
 
     @property
     def queries(self) -> int:
         """How often its source was asked: its statements, or one call of its function."""
-        if self.statement_count:
+        if self.statement_count or self.shared_calls:
             return self.statement_count
         return int(sum(self.answered.values()) < max(self.keys, 1))
 
@@ -177,11 +185,22 @@ class BatchRecord:
         """Takes note that a tier had the answers to some of its keys."""
         self.answered[tier] = self.answered.get(tier, 0) + keys
 
+    def called(self, source: str, keys: int, seconds: float, *, is_first: bool) -> None:
+        """Takes note of a call that a remote source has made, for it and perhaps others."""
+        if not (self.statement_count or self.shared_calls) and self.begun is not None:
+            self.in_line = perf_counter() - seconds - self.begun
+        self.statement_count += is_first
+        self.shared_calls += not is_first
+        if self._owner.has_room_for_statement():
+            text = f"a call of {source} for {keys} keys"
+            begun = perf_counter() - seconds
+            self.statements.append(Statement(text, None, None, begun, seconds, is_call=True))
+
     def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
         """Takes note of a statement that was run for it."""
         self.statement_count += 1
-        if len(self.statements) < MAX_STATEMENTS:
+        if self._owner.has_room_for_statement():
             values = shown(parameters) if self._owner.shows_keys else None
             text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
             begun = perf_counter() - seconds
-            self.statements.append(Statement(text, values, rows, begun, seconds))
+            self.statements.append(Statement(text, values, rows, begun, seconds, is_call=False))

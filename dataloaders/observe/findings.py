@@ -33,7 +33,7 @@ class Finding:
     Attributes:
         kind: "n+1": batches of one key, one after another; "wasted look-ahead": keys that went
             along and that nobody asked for; "fragmented": batches under way at once that could
-            have been one; "late": lookups after the response was made, or the scope was over.
+            have been one; "late": lookups after the scope was over: after the response, that is.
         loader: The loader's name.
         place: Where it was asked; None outside of any code but this library's.
         loop: The line within the loop, if that is in another function.
@@ -60,7 +60,7 @@ class Finding:
             REPEATED: f"{self.count} batches of one key, one after another{took}",
             WASTED: f"{self.count} keys went along that nobody asked for",
             FRAGMENTED: f"{self.count} batches under way at once{took}",
-            LATE: f"{self.count} lookups after the response was made or the scope was over",
+            LATE: f"{self.count} lookups after the scope was over",
         }[self.kind]
 
     def __str__(self) -> str:
@@ -82,7 +82,7 @@ class Finding:
 def find(record: Record) -> list[Finding]:
     """Returns what could be better in a scope that is over, the dearest first."""
     found = [repeated(batches) for batches in record.repeats.too_many()]
-    found += [*_wasted(record), *_fragmented(record), *_late(record)]
+    found += [*_wasted(record), *_fragmented(record)]
     return sorted(found, key=lambda finding: -finding.seconds)
 
 
@@ -151,11 +151,6 @@ def _most_at_once(batches: list[BatchRecord]) -> list[BatchRecord]:
         if under_way > most:
             most, busiest = under_way, moment
     return [sent for begun, ended, sent in spans if begun <= busiest < ended]
-
-
-def _late(record: Record) -> Iterator[Finding]:
-    for (loader, place), count in record.late.items():
-        yield late(loader, place, count)
 
 
 def late(loader: str, place: Place, count: int) -> Finding:

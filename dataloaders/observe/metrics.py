@@ -10,7 +10,8 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .observer import OTHERS, Listener
+from .observer import Listener
+from .totals import OTHERS
 
 if TYPE_CHECKING:
     from dataloaders.batch import Batch

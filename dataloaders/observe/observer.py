@@ -10,9 +10,9 @@ from weakref import WeakKeyDictionary
 
 from dataloaders.errors import ConfigurationError
 from dataloaders.scope import open_scopes, watch_scopes
-from dataloaders.stats import Stats
 
 from .record import Record
+from .totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dataloaders.observe")
 
 DETECT: Final = ("off", "log", "raise")
-
-MAX_GROUPS: Final = 1_000
-"""Groups of scopes, endpoints for example, that are counted apart; further ones are one more."""
-
-OTHERS: Final = "others"
-"""What those are called."""
 
 MAX_LOGGED: Final = 1_000
 """Findings of a process that are logged: each once."""
@@ -66,7 +60,7 @@ class Observer:
         with master.scope() as scope:
             ...
             print(scope.stats)
-        print(observer.total)
+        print(observer.totals.total)
 
     Args:
         listeners: Who hears of it.
@@ -97,8 +91,7 @@ class Observer:
         self.detect = detect
         self.allow = tuple(allow)
         self.shows_keys = shows_keys
-        self._totals: dict[str, dict[str, Stats]] = {}
-        self._scopes: dict[str, int] = {}
+        self._totals = Totals()
         self._logged: set[object] = set()
         self._lock = threading.Lock()
 
@@ -120,41 +113,18 @@ class Observer:
     # -- what was counted
 
     @property
-    def groups(self) -> dict[str, dict[str, Stats]]:
-        """The counts of the scopes that are over, by group and loader."""
+    def totals(self) -> Totals:
+        """The counts of the scopes that are over."""
         with self._lock:
-            return {
-                group: {name: stats.copy() for name, stats in loaders.items()}
-                for group, loaders in self._totals.items()
-            }
-
-    @property
-    def scopes(self) -> dict[str, int]:
-        """How many scopes are over, by group."""
-        with self._lock:
-            return dict(self._scopes)
-
-    @property
-    def total(self) -> Stats:
-        """The counts of all together."""
-        total = Stats()
-        for loaders in self.groups.values():
-            for stats in loaders.values():
-                total.add(stats)
-        return total
+            return self._totals.copy()
 
     # -- what records tell it
 
     def take(self, record: Record) -> None:
         """Takes the record of a scope that is over."""
+        loaders = {name: loader.stats for name, loader in record.loaders.items()}
         with self._lock:
-            group = record.group
-            if group not in self._totals and len(self._totals) >= MAX_GROUPS:
-                group = OTHERS
-            self._scopes[group] = self._scopes.get(group, 0) + 1
-            loaders = self._totals.setdefault(group, {})
-            for name, loader in record.loaders.items():
-                loaders.setdefault(name, Stats()).add(loader.stats)
+            self._totals.add(record.group, loaders, len(record.findings))
         for finding in record.findings:
             self.found(finding)
         for listener in self.listeners:

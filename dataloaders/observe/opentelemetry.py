@@ -172,10 +172,10 @@ def _ending(sent: BatchRecord) -> dict[str, AttributeValue]:
     found: dict[str, AttributeValue] = {"dataloaders.batch.queries": sent.queries}
     for tier, keys in sent.answered.items():
         found[f"dataloaders.batch.from_{tier}"] = keys
-    if sent.statements:
-        texts = dict.fromkeys(statement.text for statement in sent.statements)
-        found["db.query.text"] = "; ".join(texts)
-        found["db.response.returned_rows"] = sum(each.rows or 0 for each in sent.statements)
+    statements = [each for each in sent.statements if not each.is_call]
+    if statements:
+        found["db.query.text"] = "; ".join(dict.fromkeys(each.text for each in statements))
+        found["db.response.returned_rows"] = sum(each.rows or 0 for each in statements)
         if sent.statement_count > 1:
             found["db.operation.batch.size"] = sent.statement_count
     if sent.errors:

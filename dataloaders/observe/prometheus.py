@@ -47,15 +47,19 @@ class PrometheusExporter(MetricsListener):
                 kept = {metric.name: _make(metric, registry) for metric in METRICS}
                 _kept[registry] = kept
         self._metrics = kept
+        self._of_labels: dict[tuple[str, ...], Counter | Histogram] = {}
 
     def add(self, metric: Metric, amount: float, *labels: str) -> None:
         """Adds to a metric."""
-        kept = self._metrics[metric.name]
-        of_labels = kept.labels(*labels) if labels else kept
-        if isinstance(of_labels, Counter):
-            of_labels.inc(amount)
+        found = self._of_labels.get((metric.name, *labels))
+        if found is None:
+            kept = self._metrics[metric.name]
+            found = kept.labels(*labels) if labels else kept
+            self._of_labels[(metric.name, *labels)] = found
+        if isinstance(found, Counter):
+            found.inc(amount)
         else:
-            of_labels.observe(amount)
+            found.observe(amount)
 
 
 def _make(metric: Metric, registry: CollectorRegistry) -> Counter | Histogram:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from dataloaders.batch import Batch
     from dataloaders.loader import DataLoader
+    from dataloaders.lookahead.ledger import Ledger
 
     from .findings import Finding
     from .observer import Observer
@@ -38,6 +40,9 @@ MAX_BATCHES: Final = 500
 
 MAX_LOOKUPS: Final = 2_000
 """Lookups of one record that are kept one by one; further ones are counted."""
+
+MAX_STATEMENTS: Final = 500
+"""Statements of one record that are kept one by one; further ones are counted."""
 
 MAX_LATE: Final = 20
 """Places that ask too late of which a record takes note."""
@@ -52,13 +57,12 @@ class Record:
         began: When it began, in seconds since 1970.
         begun: The same by `perf_counter`.
         ended_at: When it was over, by `perf_counter`; None while it is not.
-        answered_at: When the response was made, by `perf_counter`, if there is one.
-        is_late: Whether who asks now asks too late.
         loaders: What was asked of its loaders, by their names.
         batches: The batches, in the order of sending, as far as they are kept.
         lookups: The lookups, in their order, as far as observers want them one by one.
         late: Where loaders were asked too late, and how often.
-        findings: What could be better; once it is over.
+        findings: What could be better; once it is over, and what comes too late.
+        statements_kept: How many statements its batches keep.
         repeats: Batches of one key that follow each other.
     """
 
@@ -67,13 +71,12 @@ class Record:
         self.began = time.time()
         self.begun = perf_counter()
         self.ended_at: float | None = None
-        self.answered_at: float | None = None
-        self.is_late = False
         self.loaders: dict[str, LoaderRecord] = {}
         self.batches: list[BatchRecord] = []
         self.lookups: list[Lookup] = []
         self.late: dict[tuple[str, Place], int] = {}
         self.findings: list[Finding] = []
+        self.statements_kept = 0
         self.repeats = Repeats()
         self.observers: list[Observer] = []
         self.keeps_lookups = self.detects = self.shows_keys = False
@@ -105,22 +108,6 @@ class Record:
         """Whether anybody wants to know who asks."""
         return self.detects or self.keeps_lookups
 
-    def answered(self, *, is_streamed: bool) -> None:
-        """Takes note that the response is made.
-
-        Args:
-            is_streamed: Whether it is made while it is sent, so that lookups may well follow.
-        """
-        self.answered_at = perf_counter()
-        if not is_streamed:
-            self._take_note_of_late()
-
-    def _take_note_of_late(self) -> None:
-        self.is_late = True
-        if self.detects:
-            for loader in list(self.loaders.values()):
-                loader.wants_each = True
-
     # -- what the core tells; see `dataloaders.watching.ScopeWatch`
 
     def watch(self, loader: DataLoader[Any, Any]) -> LoaderRecord:
@@ -128,6 +115,7 @@ class Record:
         found = self.loaders.get(loader.name)
         if found is None:
             found = self.loaders.setdefault(loader.name, LoaderRecord(self, loader))
+        found.add_ledger(loader.batched.ledger)
         return found
 
     def ended(self) -> None:
@@ -135,17 +123,25 @@ class Record:
         if self.ended_at is not None:
             return
         self.ended_at = perf_counter()
-        self._take_note_of_late()
+        if self.detects:  # who asks from now on asks too late
+            for loader in list(self.loaders.values()):
+                loader.wants_each = True
         try:
+            self.sum_up()
+            self.repeats.forget_answers()
             for loader in self.loaders.values():
-                loader.sum_up()
-            if self.detects:
-                self.findings = find(self)
-                self.repeats.forget_answers()
+                loader.forget_keys()
             for observer in self.observers:
                 observer.take(self)
         except Exception:  # a request must not fail of being watched
             logger.exception("What a scope did could not be summed up.")
+
+    def sum_up(self) -> None:
+        """Makes findings of what happened so far, and has lookups know who answered them."""
+        for loader in list(self.loaders.values()):
+            loader.sum_up()
+        if self.detects:
+            self.findings = find(self)
 
     # -- what its parts tell it
 
@@ -156,19 +152,21 @@ class Record:
             self.batches.append(sent)
 
     def add_late(self, loader: str, spot: Spot | None) -> None:
-        """Takes note of a lookup after the scope was over, or the response was made."""
+        """Takes note of a lookup after the scope was over."""
         if spot is None or not self.detects:
             return
         place = (loader, place_at(spot))
         if place in self.late or len(self.late) < MAX_LATE:
-            self.late[place] = self.late.get(place, 0) + 1
-            if self.ended_at is not None:  # or it will be found then
-                for observer in self.observers:
-                    observer.found(late(*place, 1))
+            self.late[place] = count = self.late.get(place, 0) + 1
+            finding = late(*place, count)
+            others = [each for each in self.findings if (each.loader, each.place) != place]
+            self.findings = [*others, finding]
+            for observer in self.observers:
+                observer.found(finding)
 
 
 class LoaderRecord:
-    """What happened to one loader of a scope.
+    """What happened to one loader of a scope, or to several of one name.
 
     Attributes:
         name: The loader's name.
@@ -180,27 +178,37 @@ class LoaderRecord:
     def __init__(self, record: Record, loader: DataLoader[Any, Any]) -> None:
         self.name = loader.name
         self.lookups = 0
-        self.wants_each = record.keeps_lookups or (record.is_late and record.detects)
+        self.wants_each = record.keeps_lookups
         self.shows_keys = record.shows_keys
         self._record = record
-        self._ledger = loader.batched.ledger
+        self._ledgers: list[Ledger] = []
         self._may_repeat = loader.mode == ON and loader.batch
         self._counts = Stats()
         self._went_along = 0
         self._brought: dict[Hashable, BatchRecord] = {}
+        self._seen: set[Hashable] = set()
 
     @property
     def stats(self) -> Stats:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        counts.expected, counts.used = self._ledger.expected, self._ledger.used
+        counts.expected = self._expected
+        counts.used = sum([ledger.used for ledger in self._ledgers])
         return counts
 
+    @property
+    def _expected(self) -> int:
+        return sum([ledger.expected for ledger in self._ledgers])
+
+    def add_ledger(self, ledger: Ledger) -> None:
+        """Takes note of the ledger of one more loader of this name."""
+        if ledger not in self._ledgers:
+            self._ledgers.append(ledger)
+
     def sum_up(self) -> None:
-        """Makes of what lookups and batches refer to what stays of it."""
-        brought = self._brought
-        seen: set[Hashable] = set()
+        """Has lookups know who answered them, and batches what of them was of no use, so far."""
+        brought, seen = self._brought, self._seen
         for lookup in self._record.lookups:
             key = lookup.cache_key
             if key is None or lookup.loader != self.name:
@@ -210,12 +218,23 @@ class LoaderRecord:
                 batch = brought.get(key[:1])  # look-ahead asks by the first part
             lookup.bring(batch, again=key in seen)
             seen.add(key)
-        used = self._ledger.was_used
+        stats = self.stats
+        if stats.used == stats.expected:
+            return
         for sent in self._record.batches:
             if sent.ahead and sent.loader == self.name:
-                sent.wasted = sent.expected - sum(used(each) for each in sent.ahead)
+                sent.wasted = sent.expected - sum(map(self._was_used, sent.ahead))
+
+    def _was_used(self, cache_key: Hashable) -> bool:
+        return any(ledger.was_used(cache_key) for ledger in self._ledgers)
+
+    def forget_keys(self) -> None:
+        """Lets go of what stands for keys, once lookups and batches know what came of them."""
+        for sent in self._record.batches:
+            if sent.loader == self.name:
                 sent.ahead = set()
-        brought.clear()
+        self._brought.clear()
+        self._seen.clear()
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
 
@@ -224,7 +243,7 @@ class LoaderRecord:
         self.lookups += len(cache_keys)
         if self.wants_each and cache_keys:
             record, spot = self._record, spot_of_caller()
-            if record.is_late:
+            if record.ended_at is not None:
                 record.add_late(self.name, spot)
             elif len(record.lookups) < MAX_LOOKUPS:
                 text = shown(keys[0]) if self.shows_keys else ""
@@ -258,12 +277,16 @@ class LoaderRecord:
         record = self._record
         if batch.ahead:
             if record.needs_callers:
-                sent.origins = self._ledger.origins_of(batch.ahead)
-                sent.expected = sum(sent.origins.values())
                 sent.ahead = batch.ahead.copy()
+            if record.keeps_lookups:
+                sent.origins = Counter()
+                for ledger in self._ledgers:
+                    sent.origins.update(ledger.origins_of(batch.ahead))
+                sent.expected = sum(sent.origins.values())
             else:  # at a tenth of the time, of threads that send at once the first has them all
-                sent.expected = self._ledger.expected - self._went_along
-            self._went_along += sent.expected
+                noted = self._expected - self._went_along
+                sent.expected = min(noted, len(batch.ahead))
+        self._went_along = self._expected
         record.add_batch(sent)
         if record.keeps_lookups:
             self._brought.update(dict.fromkeys(batch.keys, sent))
@@ -284,6 +307,11 @@ class LoaderRecord:
         """Takes note of a batch that was interrupted."""
         for observer in self._record.observers:
             observer.batch_interrupted(sent, batch)
+
+    def has_room_for_statement(self) -> bool:
+        """Whether one more statement is kept; takes the room."""
+        self._record.statements_kept += 1
+        return self._record.statements_kept <= MAX_STATEMENTS
 
     def _count(self, sent: BatchRecord) -> None:
         counts = self._counts

@@ -18,6 +18,7 @@ from dataloaders.dispatch.background import run_in_background
 from dataloaders.dispatch.context import common_context
 from dataloaders.errors import BatchAbortedError, BatchTimeoutError, SourceClosedError
 
+from .call_watch import CallWatch
 from .judgement import FAIL, Judgement
 from .queue import Call, Queue
 
@@ -171,23 +172,29 @@ class Dispatcher:
     def _start(self, call: Call, contexts: list[Context]) -> None:
         keys = call.keys
         context = common_context(contexts[0], contexts[1:])
+        watch = CallWatch(self._name, len(keys), contexts)
         try:
             if self._source.is_async:
                 fetch = partial(self._fetch_async, call, list(keys.values()))
                 running = run_in_background(fetch, context)
-                running.add_done_callback(partial(self._end_async, call, keys))
+                running.add_done_callback(partial(self._end_async, call, keys, watch))
             else:
-                arguments = (call, keys, context)
+                arguments = (call, keys, watch, context)
                 threading.Thread(
                     target=self._call, args=arguments, name=f"{self._name} call", daemon=True
                 ).start()
         except Exception as error:  # noqa: BLE001 - no thread, or no loop: it is the callers' answer
             self._fail(call, error, FAIL)
 
-    def _call(self, call: Call, keys: dict[Hashable, Any], context: Context) -> None:
+    def _call(
+        self, call: Call, keys: dict[Hashable, Any], watch: CallWatch, context: Context
+    ) -> None:
         try:
             call.places.sent(_now())
-            result = context.run(self._fetch, call.account, list(keys.values()))
+            try:
+                result = context.run(self._fetch, call.account, list(keys.values()))
+            finally:
+                watch.ended()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             self._fail(call, error, self.judge(error))
         except BaseException as error:
@@ -211,7 +218,10 @@ class Dispatcher:
             # A task lets them out, and they would end the loop that all sources are called on.
             raise BatchAbortedError(self._name, len(keys), error) from error
 
-    def _end_async(self, call: Call, keys: dict[Hashable, Any], running: Future[Any]) -> None:
+    def _end_async(
+        self, call: Call, keys: dict[Hashable, Any], watch: CallWatch, running: Future[Any]
+    ) -> None:
+        watch.ended()
         try:
             result = running.result()
         except BatchAbortedError as error:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from dataloaders.observe import Listener
+
     from .brokers.broker import Book, Broker
     from .lookups.variants import Lookups
 
@@ -83,10 +85,6 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         from .market.setup import add_market  # noqa: PLC0415 - its libraries are an extra
 
         add_market(app, app.extensions[_LOADERS])
-    if app.config["TRADING_METRICS"] == "on":
-        from .metrics import add_metrics  # noqa: PLC0415 - as above
-
-        add_metrics(app, app.extensions[_LOADERS])
     _add_error_answers(app)
     return app
 
@@ -113,9 +111,17 @@ def _lookups(app: Flask, engine: Engine) -> Lookups:
         app.teardown_appcontext(naive.close_session)
         return naive
     if variant == "batched":
-        app.extensions[_LOADERS] = DataLoaders(app, engine=engine)
+        app.extensions[_LOADERS] = DataLoaders(app, engine=engine, listeners=_listeners(app))
         return batched
     raise ValueError(f"TRADING_LOOKUPS must be naive or batched, and not {variant!r}.")
+
+
+def _listeners(app: Flask) -> list[Listener]:
+    if app.config["TRADING_METRICS"] != "on":
+        return []
+    from .metrics import show_metrics  # noqa: PLC0415 - its library is an extra
+
+    return [show_metrics(app)]
 
 
 def _add_endpoints(app: Flask, client: BrokerClient) -> None:

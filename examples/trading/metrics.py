@@ -9,23 +9,20 @@ from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from dataloaders.observe import Observer
 from dataloaders.observe.prometheus import PrometheusExporter
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from flask_dataloaders import DataLoaders
 
-
-def add_metrics(app: Flask, loaders: DataLoaders) -> None:
-    """Adds the endpoint."""
-    with app.app_context():
-        Observer([PrometheusExporter()]).watch(loaders.master)
+def show_metrics(app: Flask) -> PrometheusExporter:
+    """Adds the endpoint; returns who has to hear of what loaders do."""
 
     @app.get("/metrics")
     def _show_metrics() -> Response:
         return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+    return PrometheusExporter()
 
 
 def _registry() -> CollectorRegistry:

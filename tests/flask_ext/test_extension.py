@@ -1099,7 +1099,7 @@ def test_other_names_in_the_environment_are_not_judged(
         ("ENGINE_OPTIONS", {"no_such_option": 1}, "DATALOADERS_ENGINE_OPTIONS"),
         ("ENGINE_OPTIONS", {7: 1}, "DATALOADERS_ENGINE_OPTIONS"),
         ("DATABASE_URL", "sqlite:///app.db", "DATALOADERS_DATABASE_URI"),
-        ("TIMEOUT", 5, "DATALOADERS_DATABASE_URI, DATALOADERS_ENGINE_OPTIONS"),
+        ("TIMEOUT", 5, "DATALOADERS_DATABASE_URI, DATALOADERS_DETECT"),
     ],
 )
 def test_settings_that_cannot_be(database: Path, setting: str, value: object, said: str) -> None:

@@ -16,15 +16,19 @@ from dataloaders.modes import MODES
 from dataloaders.scope import serve_requests
 from dataloaders.symbols import SymbolMaster
 
+from . import commands
 from .cli import symbols
+from .inspector.routes import Inspector
+from .observing import Observing
 from .settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
     from contextvars import ContextVar
 
     from flask import Flask
 
+    from dataloaders.observe import Listener
     from dataloaders.sql.sources import Bind
     from dataloaders.tiers.tiers import Tiers
 
@@ -59,6 +63,8 @@ class DataLoaders:
             in common with: the name of the user's broker, or the user. See `LoaderRegistry`.
         tiers: What symbols, and other rows that loaders share, are kept in between requests; by
             default as the `DATALOADERS_*` settings say.
+        listeners: Who hears of each request that looks something up: exporters of metrics, for
+            example.
 
     Raises:
         ConfigurationError: A `DATALOADERS_*` setting has a value that it cannot have.
@@ -72,7 +78,9 @@ class DataLoaders:
         table: Any = None,  # noqa: ANN401 - a Core table or a mapped class
         partition: Callable[[], Hashable] | None = None,
         tiers: Tiers | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
+        self._listeners = listeners
         self._engine = engine
         self._table = table
         self._partition = partition
@@ -91,13 +99,23 @@ class DataLoaders:
             raise ConfigurationError(f"DataLoaders({app.name})", "set up once", "a second time")
         settings = read_settings(app)
         engine = settings.make_engine() if self._engine is None else self._engine
+        observing = Observing(settings, self._listeners)
         app.extensions[_NAME] = _Application(
-            engine, self._table, settings, self._partition, self._tiers
+            engine,
+            self._table,
+            settings,
+            observing,
+            partition=self._partition,
+            tiers=self._tiers,
         )
+        if settings.inspector != "off":
+            may_see = settings.inspector if callable(settings.inspector) else None
+            Inspector(observing.kept, may_see).register(app)
         # A context of the application alone (a command's, a test's) ends with the second only.
         app.teardown_request(_end_of_request)
         app.teardown_appcontext(_end_of_context)
         app.cli.add_command(symbols)
+        app.cli.add_command(commands.dataloaders)
         serve_requests(_current_context, _scope_of)
 
     @property
@@ -127,9 +145,12 @@ class _Application:
         engine: Bind | Callable[[], Bind] | None,
         table: object,
         settings: Settings,
+        observing: Observing,
+        *,
         partition: Callable[[], Hashable] | None,
         tiers: Tiers | None,
     ) -> None:
+        self.observing = observing
         self._engine = engine
         self._table = table
         self._settings = settings
@@ -210,10 +231,13 @@ def _scope_of(context: Any) -> LoaderScope | None:  # noqa: ANN401 - one of Flas
         kept.pop(_SCOPE, None)
         scope = None
     if scope is None:
+        application.observing.adapt(context.app, application.registry)
         opened = application.registry.scope()
         request = getattr(context, "request", None)
         if request is not None:
             opened.body = partial(_parsed_body, ref(request))
+        if opened.watch is not None:
+            application.observing.begin(opened, request)
         # setdefault is atomic: threads that come here together get one scope.
         scope = kept.setdefault(_SCOPE, opened)
     return scope
@@ -224,6 +248,21 @@ def _parsed_body(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever 
     # Where Werkzeug keeps what `get_json` has returned: https://github.com/pallets/werkzeug
     parsed = getattr(request(), "_cached_json", ())
     return next((value for value in parsed if value is not Ellipsis), None)
+
+
+def scope_here() -> LoaderScope | None:
+    """Returns the scope of the request at hand, if something has been looked up in it."""
+    scope: LoaderScope | None = vars(_current_context()).get(_SCOPE)
+    return scope
+
+
+def observing_here() -> Observing:
+    """Returns what observes the application at hand.
+
+    Raises:
+        ConfigurationError: It is not set up.
+    """
+    return _application(current_app.extensions).observing
 
 
 def _end_of_request(_error: BaseException | None) -> None:

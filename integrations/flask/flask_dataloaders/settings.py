@@ -7,7 +7,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
@@ -16,6 +16,7 @@ from dataloaders import modes
 from dataloaders.errors import ConfigurationError
 from dataloaders.lookahead.modes import ON, checked_mode
 from dataloaders.lookahead.modes import SETTING as LOOKAHEAD
+from dataloaders.observe.observer import DETECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +32,14 @@ PREFIX = "DATALOADERS_"
 
 _NAMES = (
     *("DATABASE_URI", "ENGINE_OPTIONS", "LOOKAHEAD", "MODE", "MODE_HEADER", "TIERS", "REDIS_URL"),
-    *("CHECK_SECONDS", "BRIDGE_SECONDS", "WARM_FILE"),
+    *("CHECK_SECONDS", "BRIDGE_SECONDS", "WARM_FILE", "INSPECTOR", "INSPECTOR_KEYS"),
+    *("INSPECTOR_REQUESTS", "DETECT", "DETECT_ALLOW", "SERVER_TIMING", "LOG", "RECORD"),
 )
+
+MAX_COUNT: Final = 10_000
+
+INSPECTED_REQUESTS: Final = 50
+"""Requests that the inspector keeps, where nothing else is set."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,18 @@ class Settings:
         check_seconds: `DATALOADERS_CHECK_SECONDS`; see `Tiers`.
         bridge_seconds: `DATALOADERS_BRIDGE_SECONDS`; see `Tiers`.
         warm_file: `DATALOADERS_WARM_FILE`; see `Tiers`.
+        inspector: `DATALOADERS_INSPECTOR`: "debug" (there while the application is in debug mode),
+            "off", or a function that says whether the request at hand may see the inspector.
+        inspector_keys: `DATALOADERS_INSPECTOR_KEYS`, whether it shows keys: on or off.
+        inspector_requests: `DATALOADERS_INSPECTOR_REQUESTS`, how many requests it keeps.
+        detect: `DATALOADERS_DETECT`: off, log or raise; see `Observer`. None for log in debug
+            mode, and off otherwise.
+        detect_allow: `DATALOADERS_DETECT_ALLOW`, patterns, see `Observer`: a list, or in the
+            environment separated by spaces.
+        server_timing: `DATALOADERS_SERVER_TIMING`, whether responses have that header: on or off;
+            None for on in debug mode.
+        log: `DATALOADERS_LOG`, whether each request has a line in the log: on or off.
+        record: `DATALOADERS_RECORD`, a file to which each request adds a line.
     """
 
     database: URL | None
@@ -68,6 +87,14 @@ class Settings:
     check_seconds: float
     bridge_seconds: float
     warm_file: str | None
+    inspector: str | Callable[[], object]
+    inspector_keys: bool
+    inspector_requests: int
+    detect: str | None
+    detect_allow: tuple[str, ...]
+    server_timing: bool | None
+    log: bool
+    record: str | None
 
     def make_engine(self) -> Engine | None:
         """Makes the engine, if there is a database for it.
@@ -158,10 +185,63 @@ def read_settings(app: Flask) -> Settings:
         check_seconds=_seconds(app, "CHECK_SECONDS", 1.0),
         bridge_seconds=_seconds(app, "BRIDGE_SECONDS", 0.0),
         warm_file=_setting(app, "WARM_FILE") or None,
+        inspector=_inspector(app),
+        inspector_keys=_switch(app, "INSPECTOR_KEYS", default=False),
+        inspector_requests=_count(app, "INSPECTOR_REQUESTS", INSPECTED_REQUESTS),
+        detect=_choice(app, "DETECT", DETECT),
+        detect_allow=_patterns(app, "DETECT_ALLOW"),
+        server_timing=_switch(app, "SERVER_TIMING", default=None),
+        log=_switch(app, "LOG", default=False),
+        record=_setting(app, "RECORD") or None,
     )
 
 
-def _switch(app: Flask, name: str, *, default: bool) -> bool:
+def _inspector(app: Flask) -> str | Callable[[], object]:
+    value = _setting(app, "INSPECTOR")
+    if callable(value):
+        check: Callable[[], object] = value
+        return check
+    if value in {None, "", "debug"}:
+        return "debug"
+    if value in {"off", False}:
+        return "off"
+    expected = "debug, off, or a function that says whether the request at hand may see it"
+    raise ConfigurationError(f"{PREFIX}INSPECTOR", expected, value)
+
+
+def _choice(app: Flask, name: str, choices: tuple[str, ...]) -> str | None:
+    value = _setting(app, name)
+    if value is None or value == "":
+        return None
+    if value in choices:
+        return str(value)
+    raise ConfigurationError(PREFIX + name, f"one of {', '.join(choices)}", value)
+
+
+def _patterns(app: Flask, name: str) -> tuple[str, ...]:
+    value = _setting(app, name) or ()
+    if isinstance(value, str):
+        return tuple(value.split())
+    if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    raise ConfigurationError(PREFIX + name, "a list of patterns", value)
+
+
+def _count(app: Flask, name: str, default: int) -> int:
+    value = _setting(app, name)
+    if value is None or value == "":
+        return default
+    text = str(value)
+    if isinstance(value, bool) or not (text.isdecimal() and 0 < int(text) <= MAX_COUNT):
+        raise ConfigurationError(PREFIX + name, f"a number from 1 to {MAX_COUNT}", value)
+    return int(text)
+
+
+@overload
+def _switch(app: Flask, name: str, *, default: bool) -> bool: ...
+@overload
+def _switch(app: Flask, name: str, *, default: None) -> bool | None: ...
+def _switch(app: Flask, name: str, *, default: bool | None) -> bool | None:
     value = _setting(app, name)
     if value is None or value == "":
         return default
