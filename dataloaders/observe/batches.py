@@ -33,9 +33,9 @@ class Statement:
         text: As the driver was given it, or its beginning; of a call, words for it.
         parameters: A short text of what the driver was given; None where keys may not be shown.
         rows: How many came back; None if it failed, or is a call.
-        is_call: Whether it is a call of a remote source.
         begun: When it was sent (`perf_counter`).
         seconds: What it took.
+        system: The kind of database, as SQLAlchemy calls it; None of a call.
     """
 
     text: str
@@ -43,7 +43,12 @@ class Statement:
     rows: int | None
     begun: float
     seconds: float
-    is_call: bool
+    system: str | None
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it is a call of a remote source."""
+        return self.system is None
 
 
 class Owner(Protocol):
@@ -194,13 +199,21 @@ class BatchRecord:
         if self._owner.has_room_for_statement():
             text = f"a call of {source} for {keys} keys"
             begun = perf_counter() - seconds
-            self.statements.append(Statement(text, None, None, begun, seconds, is_call=True))
+            self.statements.append(Statement(text, None, None, begun, seconds, system=None))
 
-    def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
+    def stated(
+        self,
+        statement: str,
+        parameters: Any,  # noqa: ANN401 - the driver's parameters
+        rows: int | None,
+        seconds: float,
+        *,
+        system: str,
+    ) -> None:
         """Takes note of a statement that was run for it."""
         self.statement_count += 1
         if self._owner.has_room_for_statement():
             values = shown(parameters) if self._owner.shows_keys else None
             text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
             begun = perf_counter() - seconds
-            self.statements.append(Statement(text, values, rows, begun, seconds, is_call=False))
+            self.statements.append(Statement(text, values, rows, begun, seconds, system=system))

@@ -30,6 +30,9 @@ MAX_LINKS: Final = 128
 
 _SCOPE: Final = "dataloaders"
 
+_SYSTEMS: Final = {"mssql": "microsoft.sql_server", "oracle": "oracle.db"}
+"""What semantic conventions call kinds of databases, where SQLAlchemy calls them otherwise."""
+
 _Spans: TypeAlias = "dict[tuple[int, int], Span]"
 """Spans by their traces' ids and their own; one that is not valid stands for none."""
 
@@ -172,8 +175,10 @@ def _ending(sent: BatchRecord) -> dict[str, AttributeValue]:
     found: dict[str, AttributeValue] = {"dataloaders.batch.queries": sent.queries}
     for tier, keys in sent.answered.items():
         found[f"dataloaders.batch.from_{tier}"] = keys
-    statements = [each for each in sent.statements if not each.is_call]
+    statements = [each for each in sent.statements if each.system is not None]
     if statements:
+        system = str(statements[0].system)
+        found["db.system.name"] = _SYSTEMS.get(system, system)
         found["db.query.text"] = "; ".join(dict.fromkeys(each.text for each in statements))
         found["db.response.returned_rows"] = sum(each.rows or 0 for each in statements)
         if sent.statement_count > 1:

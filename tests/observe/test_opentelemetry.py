@@ -22,6 +22,7 @@ from dataloaders import DataLoader, LoaderRegistry
 from dataloaders.errors import BatchTimeoutError
 from dataloaders.observe import Observer
 from dataloaders.observe.opentelemetry import OpenTelemetryExporter
+from dataloaders.remote import Rate, RemoteLoader, RemoteSource
 from dataloaders.sql import TableLoader
 from dataloaders.sql.registry import EngineRegistry
 from tests.threads import SECONDS, spawn, until
@@ -373,8 +374,35 @@ def test_statements_are_told_without_parameters(world: World, names: EngineRegis
     assert "SELECT" in text
     assert "names" in text
     assert "77" not in text
+    assert attributes["db.system.name"] == "sqlite"
     assert attributes["db.response.returned_rows"] == 2
     assert "db.operation.batch.size" not in attributes
+
+
+def test_a_call_of_a_remote_source_is_within_its_batch(world: World) -> None:
+    source = Source(world)
+
+    class Numbers(RemoteSource):
+        max_batch_size, rates = 10, (Rate(100, 1.0),)
+
+        def fetch(self, keys: list[int], _account: object) -> dict[int, int]:
+            return dict(zip(keys, source(keys), strict=True))
+
+    class NumberLoader(RemoteLoader[int, int]):
+        shared = True
+
+    NumberLoader.source = Numbers()
+    try:
+        with world.tracer.start_as_current_span("request"), world.loaders.scope() as scope:
+            assert scope.loader(NumberLoader).get_many([1, 2]) == [2, 4]
+    finally:
+        NumberLoader.source.close()
+    batch = world.spans["NumberLoader batch"]
+    assert parent_of(batch) == id_of(world.spans["request"])
+    assert parent_of(world.spans["call 0"]) == id_of(batch)
+    attributes = batch.attributes or {}
+    assert attributes["dataloaders.batch.queries"] == 1
+    assert not [name for name in attributes if name.startswith("db.")]
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:opentelemetry.instrumentation")
