@@ -19,7 +19,7 @@ from opentelemetry.trace import StatusCode
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, insert
 
 from dataloaders import DataLoader, LoaderRegistry
-from dataloaders.errors import BatchTimeoutError
+from dataloaders.errors import BatchAbortedError, BatchTimeoutError
 from dataloaders.observe import Observer
 from dataloaders.observe.opentelemetry import OpenTelemetryExporter
 from dataloaders.remote import Rate, RemoteLoader, RemoteSource
@@ -305,14 +305,14 @@ def test_a_batch_that_is_cancelled_ends_its_span(world: World) -> None:
         await asyncio.sleep(3_600)
         return []
 
-    async def main() -> None:
+    async def main() -> asyncio.Future[int]:
         async with world.loaders.scope() as scope:
-            scope.loader(Source(world).loader_class(batch_load=batch_load)).load(1)
+            future = scope.loader(Source(world).loader_class(batch_load=batch_load)).load(1)
             await started.wait()
-            # What is left of tasks is cancelled when main ends.
+            return future  # what is left of tasks is cancelled now
 
     started = asyncio.Event()
-    asyncio.run(main())
+    assert isinstance(asyncio.run(main()).exception(), BatchAbortedError)
     span = world.spans["Doubles batch"]
     assert span.end_time is not None
     assert span.status.status_code is StatusCode.ERROR
