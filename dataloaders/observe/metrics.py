@@ -6,7 +6,7 @@ whichever of the two exporters it comes from.
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -106,7 +106,7 @@ METRICS: Final = (
 )
 
 
-class MetricsListener(Listener):
+class MetricsListener(Listener, ABC):
     """Keeps the metrics, in whatever a subclass has for that."""
 
     def __init__(self) -> None:
