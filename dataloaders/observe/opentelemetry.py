@@ -88,19 +88,10 @@ class OpenTelemetryExporter(MetricsListener):
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Ends its span."""
-        super().batch_ended(sent, batch)
         opened = self._open.pop(sent, None)
-        if opened is None:
-            return
-        span = opened.span
-        if span.is_recording():
-            opened.link_later(batch)
-            span.set_attributes(_ending(sent))
-            error = _first_error(batch) if sent.errors else None
-            if error is not None:
-                span.record_exception(error)
-                span.set_status(StatusCode.ERROR, f"{sent.errors} of {sent.keys} keys: {error}")
-        span.end()
+        if opened is not None:
+            opened.end(sent, batch)
+        super().batch_ended(sent, batch)
 
     def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:  # noqa: ARG002 - the listener's signature
         """Ends its span; if it is sent again, it gets another one."""
@@ -123,7 +114,22 @@ class _Open(NamedTuple):
     callers: _Spans
     askers: int
 
-    def link_later(self, batch: Batch) -> None:
+    def end(self, sent: BatchRecord, batch: Batch) -> None:
+        """Ends it with what came of the batch."""
+        span = self.span
+        if span.is_recording():
+            self._link_later(batch)
+            span.set_attributes(_ending(sent))
+            error = _first_error(batch) if sent.errors else None
+            if error is not None:
+                span.record_exception(error)
+                # Its text may have keys, and stands in the record of the exception only.
+                span.set_status(
+                    StatusCode.ERROR, f"{sent.error}: {sent.errors} of {sent.keys} keys"
+                )
+        span.end()
+
+    def _link_later(self, batch: Batch) -> None:
         """Links it with the spans of those who have asked since."""
         later = _spans_of(_contexts_of(batch)[self.askers :])
         for each in _to_link(later, *self.callers.values()):
