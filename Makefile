@@ -32,14 +32,17 @@ test: $(VENV)/.installed-test $(GUNICORN25)/.installed servers ## Run all tests
 	DATALOADERS_TEST_GUNICORN25_PYTHON=$(abspath $(GUNICORN25)/bin/python) \
 		$(VENV)/bin/python -m pytest
 
-# Tests start the system's MariaDB, Redis and Chromium. Where one is missing, pytest says what was left out.
+# Tests start the system's MariaDB, Redis, Prometheus and Chromium. Where one is missing, pytest says what was
+# left out.
 .PHONY: servers
 servers:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get \
-			&& ! { command -v mariadbd && command -v redis-server && command -v chromium; }; then \
+			&& ! { command -v mariadbd && command -v redis-server && command -v prometheus \
+				&& command -v chromium; }; then \
 		apt-get -qq update; \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends \
-			mariadb-server-core mariadb-client-core redis-server chromium fonts-dejavu-core; \
+			mariadb-server-core mariadb-client-core redis-server prometheus \
+			chromium fonts-dejavu-core; \
 	fi >/dev/null 2>&1 || true
 
 .PHONY: bench
@@ -79,7 +82,8 @@ $(VENV)/.installed-%: setup.cfg pyproject.toml | $(VENV)/bin/python
 
 # The last gunicorn that has the eventlet worker.
 $(GUNICORN25)/.installed: setup.cfg pyproject.toml | $(GUNICORN25)/bin/python
-	$(GUNICORN25)/bin/python -m pip install --quiet 'gunicorn>=25,<26' eventlet --editable '.[example,flask]'
+	$(GUNICORN25)/bin/python -m pip install --quiet 'gunicorn>=25,<26' eventlet \
+		opentelemetry-exporter-otlp-proto-http --editable '.[example,flask,opentelemetry,prometheus]'
 	touch $@
 
 $(VENV)/bin/python $(GUNICORN25)/bin/python:

@@ -50,12 +50,13 @@ def flask_server(application: str, *, debug: bool = False) -> Server:
     return Server("flask", arguments, exit_code=-signal.SIGTERM)
 
 
-def gunicorn_workers(application: str, threads: int) -> tuple[Server, ...]:
+def gunicorn_workers(application: str, threads: int, workers: int = 1) -> tuple[Server, ...]:
     """Returns gunicorn with each kind of worker that serves requests at the same time."""
-    gunicorn = ("gunicorn", "--workers=1", "--bind=127.0.0.1:0", "--no-control-socket")
+    gunicorn = ("gunicorn", f"--workers={workers}", "--bind=127.0.0.1:0", "--no-control-socket")
 
     def worker(name: str, *options: str, green: bool = False, old: bool = False) -> Server:
-        arguments = (*gunicorn, f"{application}:app", f"--worker-class={name}", *options)
+        served = application if ":" in application else f"{application}:app"
+        arguments = (*gunicorn, served, f"--worker-class={name}", *options)
         return Server(name, arguments, exit_code=0, green=green, old=old)
 
     return (

@@ -30,9 +30,9 @@ class Statement:
         text: As the driver was given it, or its beginning; of a call, words for it.
         parameters: A short text of what the driver was given; None where keys may not be shown.
         rows: How many came back; None if it failed, or is a call.
-        is_call: Whether it is a call of a remote source.
         begun: When it was sent (`perf_counter`).
         seconds: What it took.
+        system: The kind of database, as SQLAlchemy calls it; None of a call.
     """
 
     text: str
@@ -40,7 +40,12 @@ class Statement:
     rows: int | None
     begun: float
     seconds: float
-    is_call: bool
+    system: str | None
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it is a call of a remote source."""
+        return self.system is None
 
 
 class Owner(Protocol):
@@ -59,6 +64,9 @@ class Owner(Protocol):
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that has its answers."""
+
+    def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
+        """Takes note of one that will not have them, unless it is sent again."""
 
 
 class BatchRecord:
@@ -166,8 +174,9 @@ class BatchRecord:
         self._owner.batch_began(self, batch)
 
     def ended(self, batch: Batch) -> None:
-        """Takes note that it has answers; without, it was taken back, and is sent again."""
+        """Takes note that it has answers; without, it was interrupted, and may be sent again."""
         if batch.answers is None:
+            self._owner.batch_interrupted(self, batch)
             return
         self.ended_at = perf_counter()
         if Failure in set(map(type, batch.answers.values())):
@@ -189,13 +198,21 @@ class BatchRecord:
         text = self._owner.text_of_statement(f"a call of {source} for {keys} keys")
         if text is not None:
             begun = perf_counter() - seconds
-            self.statements.append(Statement(text, None, None, begun, seconds, is_call=True))
+            self.statements.append(Statement(text, None, None, begun, seconds, system=None))
 
-    def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
+    def stated(
+        self,
+        statement: str,
+        parameters: Any,  # noqa: ANN401 - the driver's parameters
+        rows: int | None,
+        seconds: float,
+        *,
+        system: str,
+    ) -> None:
         """Takes note of a statement that was run for it."""
         self.statement_count += 1
         text = self._owner.text_of_statement(statement)
         if text is not None:
             values = shown(parameters)[:MAX_PARAMETERS] if self._owner.shows_keys else None
             begun = perf_counter() - seconds
-            self.statements.append(Statement(text, values, rows, begun, seconds, is_call=False))
+            self.statements.append(Statement(text, values, rows, begun, seconds, system=system))

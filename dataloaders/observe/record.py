@@ -353,6 +353,11 @@ class LoaderRecord:
         for observer in record.observers:
             observer.batch_ended(sent, batch)
 
+    def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
+        """Takes note of a batch that was interrupted."""
+        for observer in self._record.observers:
+            observer.batch_interrupted(sent, batch)
+
     def text_of_keys(self, keys: Iterable[Any]) -> list[str]:
         """Returns short texts of those keys of a batch that may be shown."""
         return self._record.text_of_keys(keys)

@@ -155,6 +155,8 @@ class TableLoader(DataLoader[Any, R | None]):
                 answer = self._store.take(key)
             if answer is MISSING and self.view is not None:
                 answer = self.view.get(key)
+                if answer is not MISSING and self.watch is not None:
+                    self.watch.found_in_process()
         except TypeError:  # not hashable: the cast below says what it should have been
             answer = MISSING
         if answer is MISSING or type(answer) is Failure:
