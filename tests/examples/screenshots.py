@@ -7,25 +7,21 @@ show are requests to the trading example, with its broker as a process of its ow
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.request import urlopen
 
 from playwright.sync_api import sync_playwright
 from sqlalchemy import create_engine
-from werkzeug.serving import make_server
 
 from dataloaders.symbols import generate_contract, replace_contract
-from examples.trading.app import close_app, create_app
-from examples.trading.serving import broker_process
+from examples.trading.app import create_app
+from examples.trading.serving import broker_process, serving
 from tests import browsers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from flask import Flask
     from playwright.sync_api import Browser
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
@@ -37,26 +33,17 @@ ROWS = 20_000  # of the contract
 SIZES = {"waterfall-light.png": (1_100, 900), "finding-dark.png": (1_100, 600)}
 
 
-@contextmanager
-def app_inspected(database: Path, broker_url: str, lookahead: str) -> Iterator[str]:
-    """Serves the example in debug mode; gives its address."""
-    config = {
-        "TRADING_DATABASE_URI": f"sqlite:///{database}",
-        "TRADING_BROKER_URL": broker_url,
-        "DATALOADERS_LOOKAHEAD": lookahead,
-    }
-    app = create_app(config)
+def make_app(database: Path, broker_url: str, lookahead: str) -> Flask:
+    """Returns the example in debug mode."""
+    app = create_app(
+        {
+            "TRADING_DATABASE_URI": f"sqlite:///{database}",
+            "TRADING_BROKER_URL": broker_url,
+            "DATALOADERS_LOOKAHEAD": lookahead,
+        }
+    )
     app.debug = True
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        close_app(app)
+    return app
 
 
 def take(browser: Browser, url: str, scheme: Scheme, picture: Path) -> None:
@@ -83,9 +70,9 @@ def main(folder: Path) -> None:
             executable_path=browsers.chromium(), args=browsers.ARGUMENTS
         )
         with broker_process(database) as broker_url:
-            with app_inspected(database, broker_url, "on") as url:
+            with serving(make_app(database, broker_url, "on")) as url:
                 take(browser, url, "light", folder / "waterfall-light.png")
-            with app_inspected(database, broker_url, "off") as url:
+            with serving(make_app(database, broker_url, "off")) as url:
                 take(browser, url, "dark", folder / "finding-dark.png")
         browser.close()
 
