@@ -21,7 +21,7 @@ export CHECK_PYTHON
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/.installed-flask ## Run the trading demo (INSTRUMENTS=PATH: on that instrument dump)
@@ -32,19 +32,26 @@ test: $(VENV)/.installed-test $(GUNICORN25)/.installed servers ## Run all tests
 	DATALOADERS_TEST_GUNICORN25_PYTHON=$(abspath $(GUNICORN25)/bin/python) \
 		$(VENV)/bin/python -m pytest
 
-# Tests start the system's MariaDB and Redis. Where one is missing, pytest says what was left out.
+# Tests start the system's MariaDB, Redis, Prometheus and Chromium. Where one is missing, pytest says what was
+# left out.
 .PHONY: servers
 servers:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get \
-			&& ! { command -v mariadbd && command -v redis-server; }; then \
+			&& ! { command -v mariadbd && command -v redis-server && command -v prometheus \
+				&& command -v chromium; }; then \
 		apt-get -qq update; \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends \
-			mariadb-server-core mariadb-client-core redis-server; \
+			mariadb-server-core mariadb-client-core redis-server prometheus \
+			chromium fonts-dejavu-core; \
 	fi >/dev/null 2>&1 || true
 
 .PHONY: bench
 bench: $(VENV)/.installed-bench ## Run the benchmarks
 	$(VENV)/bin/python -m benchmarks
+
+.PHONY: screenshots
+screenshots: $(VENV)/.installed-test servers ## Take the README's pictures again
+	$(VENV)/bin/python -m tests.examples.screenshots
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## Check style and formatting
@@ -65,7 +72,7 @@ wheel: $(VENV)/.installed-dev ## Build wheel and sdist into dist/, check and try
 
 .PHONY: clean
 clean: ## Remove the venvs and everything that was built
-	rm -rf .venv* build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv* build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .artefacts
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp for each set of extras: .installed-test stands for `pip install -e '.[test]'`.
@@ -75,7 +82,8 @@ $(VENV)/.installed-%: setup.cfg pyproject.toml | $(VENV)/bin/python
 
 # The last gunicorn that has the eventlet worker.
 $(GUNICORN25)/.installed: setup.cfg pyproject.toml | $(GUNICORN25)/bin/python
-	$(GUNICORN25)/bin/python -m pip install --quiet 'gunicorn>=25,<26' eventlet --editable '.[example,flask]'
+	$(GUNICORN25)/bin/python -m pip install --quiet 'gunicorn>=25,<26' eventlet \
+		opentelemetry-exporter-otlp-proto-http --editable '.[example,flask,opentelemetry,prometheus]'
 	touch $@
 
 $(VENV)/bin/python $(GUNICORN25)/bin/python:

@@ -90,7 +90,15 @@ class BatchWatch(Protocol):
             is_first: Whether this is the one of these batches to count it.
         """
 
-    def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
+    def stated(
+        self,
+        statement: str,
+        parameters: Any,  # noqa: ANN401 - the driver's parameters
+        rows: int | None,
+        seconds: float,
+        *,
+        system: str,
+    ) -> None:
         """Takes note of a statement that was run for it.
 
         Args:
@@ -98,4 +106,5 @@ class BatchWatch(Protocol):
             parameters: As the driver was given them.
             rows: How many came back; None if it failed.
             seconds: What that took.
+            system: The kind of database, as SQLAlchemy calls it.
         """

@@ -30,9 +30,11 @@ def gunicorn25_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     config.read(Path(__file__).parents[1] / "setup.cfg")
     needed = config["options"]["install_requires"].split()
     extras = config["options.extras_require"]
-    lines = [*extras["flask"].splitlines(), *extras["example"].splitlines()]
+    names = ("example", "flask", "opentelemetry", "prometheus")
+    lines = [line for name in names for line in extras[name].splitlines()]
     needed += [line for line in lines if line and not line.startswith("#")]
-    packages = ["gunicorn>=25,<26", "eventlet", *needed]
+    otlp = "opentelemetry-exporter-otlp-proto-http"
+    packages = ["gunicorn>=25,<26", "eventlet", otlp, *needed]
     venv = tmp_path_factory.mktemp("gunicorn25")
     python = str(venv / "bin" / "python")
     subprocess.run([sys.executable, "-m", "venv", venv], check=True, timeout=120)  # noqa: S603 - the running Python

@@ -83,7 +83,7 @@ def mariadb() -> Iterator[str]:
             subprocess.run(  # noqa: S603 - the system's own program
                 command, stdout=output, stderr=output, check=True, timeout=_SECONDS
             )
-        port = _free_port()
+        port = free_port()
         command = [
             *(daemon, "--no-defaults", data, *user),
             *("--bind-address=127.0.0.1", f"--port={port}", f"--socket={directory / 'socket'}"),
@@ -93,7 +93,7 @@ def mariadb() -> Iterator[str]:
         with log.open("a") as output:
             server = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 - as above
         try:
-            _wait_for(port, server, log)
+            wait_for_port(port, server, log)
             yield f"mysql+pymysql://root@127.0.0.1:{port}/"
         finally:
             server.send_signal(signal.SIGTERM)
@@ -111,7 +111,7 @@ class RedisServer:
 
     def __init__(self) -> None:
         self._command = _redis_command()
-        self._port = _free_port()
+        self._port = free_port()
         self.url = f"redis://127.0.0.1:{self._port}/0"
         self._directory = Path(tempfile.mkdtemp(prefix="redis-"))
         self._server: subprocess.Popen[bytes] | None = None
@@ -125,7 +125,7 @@ class RedisServer:
             *("--dir", str(self._directory), "--save", "", "--logfile", str(log)),
         ]
         self._server = subprocess.Popen(command)  # noqa: S603 - the system's own program
-        _wait_for(self._port, self._server, log)
+        wait_for_port(self._port, self._server, log)
 
     def signal(self, number: int) -> None:
         """Sends its process a signal."""
@@ -157,13 +157,15 @@ def _redis_command() -> str:
     return str(bundled)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns a port that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_port(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Waits until a server listens."""
     until = time.monotonic() + _SECONDS
     while time.monotonic() < until and server.poll() is None:
         try:

@@ -42,18 +42,21 @@ class Server:
     old: bool = False
 
 
-def flask_server(application: str) -> Server:
+def flask_server(application: str, *, debug: bool = False) -> Server:
     """Returns Flask's own server; it leaves SIGTERM to the system."""
-    arguments = ("flask", f"--app={application}", "run", "--port=0")
+    mode = "--debug" if debug else "--no-debug"
+    # A reloader would be a process more, which nobody stops.
+    arguments = ("flask", f"--app={application}", mode, "run", "--port=0", "--no-reload")
     return Server("flask", arguments, exit_code=-signal.SIGTERM)
 
 
-def gunicorn_workers(application: str, threads: int) -> tuple[Server, ...]:
+def gunicorn_workers(application: str, threads: int, workers: int = 1) -> tuple[Server, ...]:
     """Returns gunicorn with each kind of worker that serves requests at the same time."""
-    gunicorn = ("gunicorn", "--workers=1", "--bind=127.0.0.1:0", "--no-control-socket")
+    gunicorn = ("gunicorn", f"--workers={workers}", "--bind=127.0.0.1:0", "--no-control-socket")
 
     def worker(name: str, *options: str, green: bool = False, old: bool = False) -> Server:
-        arguments = (*gunicorn, f"{application}:app", f"--worker-class={name}", *options)
+        served = application if ":" in application else f"{application}:app"
+        arguments = (*gunicorn, served, f"--worker-class={name}", *options)
         return Server(name, arguments, exit_code=0, green=green, old=old)
 
     return (

@@ -11,7 +11,7 @@ from dataloaders.errors import NPlusOneError, shown
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
     from dataloaders.batch import Batch
     from dataloaders.lookahead.origins import Origin
@@ -19,11 +19,8 @@ if TYPE_CHECKING:
     from .places import Caller
     from .repeats import Link
 
-MAX_TEXT: Final = 4_000
-"""Characters of a statement that are kept."""
-
-MAX_SHOWN_KEYS: Final = 50
-"""Keys of one batch of which a short text is kept, where keys may be shown."""
+MAX_PARAMETERS: Final = 1_000
+"""Characters of a statement's parameters that are kept, where keys may be shown."""
 
 
 @dataclass(slots=True)  # a frozen one takes three times as long to make
@@ -34,9 +31,9 @@ class Statement:
         text: As the driver was given it, or its beginning; of a call, words for it.
         parameters: A short text of what the driver was given; None where keys may not be shown.
         rows: How many came back; None if it failed, or is a call.
-        is_call: Whether it is a call of a remote source.
         begun: When it was sent (`perf_counter`).
         seconds: What it took.
+        system: The kind of database, as SQLAlchemy calls it; None of a call.
     """
 
     text: str
@@ -44,7 +41,12 @@ class Statement:
     rows: int | None
     begun: float
     seconds: float
-    is_call: bool
+    system: str | None
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it is a call of a remote source."""
+        return self.system is None
 
 
 class Owner(Protocol):
@@ -58,8 +60,11 @@ class Owner(Protocol):
     shows_keys: bool
     is_stated: bool
 
-    def has_room_for_statement(self) -> bool:
-        """Whether one more is kept; takes the room."""
+    def text_of_keys(self, keys: Iterable[Any]) -> list[str]:
+        """Returns short texts of those keys of a batch that may be shown."""
+
+    def text_of_statement(self, statement: str) -> str | None:
+        """Returns what is kept of one more statement; None if there is no room for it."""
 
     def asked_late(self) -> None:
         """Counts a query that has ended after its batch: that has run into its time limit."""
@@ -73,6 +78,9 @@ class Owner(Protocol):
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that has its answers."""
+
+    def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
+        """Takes note of one that will not have them, unless it is sent again."""
 
 
 class BatchRecord:
@@ -188,8 +196,7 @@ class BatchRecord:
         self.begun = perf_counter()
         self.asked = len(batch.keys) - len(batch.ahead)
         if self._owner.shows_keys:
-            some = list(batch.keys.values())[:MAX_SHOWN_KEYS]
-            self.shown_keys = [shown(key) for key in some]
+            self.shown_keys = self._owner.text_of_keys(batch.keys.values())
         try:
             self._owner.batch_began(self, batch)
         except NPlusOneError:
@@ -201,8 +208,11 @@ class BatchRecord:
         self.calls += 1
 
     def ended(self, batch: Batch) -> None:
-        """Takes note that it has answers; without, it was taken back, and is sent again."""
-        if batch.answers is None or self.begun is None or self.ended_at is not None:
+        """Takes note that it has answers; without, it was interrupted, and may be sent again."""
+        if self.begun is None or self.ended_at is not None:
+            return
+        if batch.answers is None:
+            self._owner.batch_interrupted(self, batch)
             return
         self.ended_at = perf_counter()
         if Failure in set(map(type, batch.answers.values())):
@@ -223,18 +233,26 @@ class BatchRecord:
         if is_first and self.ended_at is not None:
             self._owner.asked_late()
         self.shared_calls += not is_first
-        if self._owner.has_room_for_statement():
-            text = f"a call of {source} for {keys} keys"
+        text = self._owner.text_of_statement(f"a call of {source} for {keys} keys")
+        if text is not None:
             begun = perf_counter() - seconds
-            self.statements.append(Statement(text, None, None, begun, seconds, is_call=True))
+            self.statements.append(Statement(text, None, None, begun, seconds, system=None))
 
-    def stated(self, statement: str, parameters: Any, rows: int | None, seconds: float) -> None:  # noqa: ANN401 - the driver's parameters
+    def stated(
+        self,
+        statement: str,
+        parameters: Any,  # noqa: ANN401 - the driver's parameters
+        rows: int | None,
+        seconds: float,
+        *,
+        system: str,
+    ) -> None:
         """Takes note of a statement that was run for it."""
         self.statement_count += 1
         if self.ended_at is not None:
             self._owner.asked_late()
-        if self._owner.has_room_for_statement():
-            values = shown(parameters) if self._owner.shows_keys else None
-            text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
+        text = self._owner.text_of_statement(statement)
+        if text is not None:
+            values = shown(parameters)[:MAX_PARAMETERS] if self._owner.shows_keys else None
             begun = perf_counter() - seconds
-            self.statements.append(Statement(text, values, rows, begun, seconds, is_call=False))
+            self.statements.append(Statement(text, values, rows, begun, seconds, system=system))

@@ -46,6 +46,9 @@ class Listener:
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Called with a batch that has its answers."""
 
+    def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
+        """Called with a batch that was cancelled or killed; it may be sent, and begin, again."""
+
 
 class Observer:
     """Has the scopes of a registry, or of the whole process, recorded.
@@ -160,6 +163,14 @@ class Observer:
         for listener in self.listeners:
             try:
                 listener.batch_ended(sent, batch)
+            except Exception:
+                logger.exception("A listener failed.")
+
+    def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
+        """Tells its listeners."""
+        for listener in self.listeners:
+            try:
+                listener.batch_interrupted(sent, batch)
             except Exception:
                 logger.exception("A listener failed.")
 

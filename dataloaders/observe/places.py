@@ -50,7 +50,10 @@ class Place(NamedTuple):
     @property
     def source(self) -> str:
         """The text of the line; empty if the file is not there."""
-        return linecache.getline(self.file, self.line).strip()
+        try:
+            return linecache.getline(self.file, self.line).strip()
+        except ValueError:  # no file can have that name
+            return ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} in {self.function}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
@@ -26,7 +27,7 @@ from .places import caller, place_at, spot_of_caller
 from .repeats import Repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from dataloaders.batch import Batch
     from dataloaders.loader import DataLoader
@@ -47,6 +48,21 @@ MAX_LOOKUPS: Final = 2_000
 
 MAX_STATEMENTS: Final = 500
 """Statements of one record that are kept one by one; further ones are counted."""
+
+MAX_TEXT: Final = 4_000
+"""Characters of a statement that are kept."""
+
+MAX_TEXTS: Final = 200_000
+"""Characters that the different statements of one record have together."""
+
+MAX_SHOWN_KEYS: Final = 2_000
+"""Keys of one record's batches of which a short text is kept, where keys may be shown."""
+
+MAX_OF_BATCH: Final = 50
+"""Those of one batch."""
+
+MAX_KEY: Final = 200
+"""Characters of such a text."""
 
 MAX_LATE: Final = 20
 """Places that ask too late of which a record takes note."""
@@ -87,6 +103,9 @@ class Record:
         self.late: dict[tuple[str, Place], int] = {}
         self.findings: list[Finding] = []
         self.statements_kept = 0
+        self._texts: dict[str, str] = {}
+        self._room_for_texts = MAX_TEXTS
+        self._room_for_keys = MAX_SHOWN_KEYS
         self.repeats = Repeats()
         self._before: dict[Observer, dict[str, Stats]] = {}
         self.observers: list[Observer] = []
@@ -173,6 +192,26 @@ class Record:
             sent.number = len(self.batches)
             self.batches.append(sent)
 
+    def text_of_keys(self, keys: Iterable[Any]) -> list[str]:
+        """Returns short texts of keys of a batch, as far as there is room for them."""
+        texts = [text_of_key(key) for key in islice(keys, min(MAX_OF_BATCH, self._room_for_keys))]
+        self._room_for_keys = max(self._room_for_keys - len(texts), 0)
+        return texts
+
+    def text_of_statement(self, statement: str) -> str | None:
+        """Returns what is kept of one more statement; None if there is no room for it."""
+        if self.statements_kept >= MAX_STATEMENTS:
+            return None
+        text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
+        known = self._texts.get(text)
+        if known is None:
+            if len(text) > self._room_for_texts:
+                return None
+            self._room_for_texts -= len(text)
+            known = self._texts.setdefault(text, text)
+        self.statements_kept += 1
+        return known
+
     def add_late(self, loader: str, spot: Spot | None) -> None:
         """Takes note of a lookup after the scope was over."""
         if spot is None or not self.detects:
@@ -185,6 +224,11 @@ class Record:
             self.findings = [*others, finding]
             for observer in self.observers:
                 observer.found(finding)
+
+
+def text_of_key(key: object) -> str:
+    """Returns a short text of a key."""
+    return shown(key)[:MAX_KEY]
 
 
 class LoaderRecord:
@@ -208,6 +252,7 @@ class LoaderRecord:
         self._judge = Judge(record, loader, self._are_of_use)
         self._loaders: list[ref[DataLoader[Any, Any]]] = []
         self._ledgers: list[Ledger] = []
+        self._before = Stats()  # what ledgers had counted that are let go of
         self._counts = Stats()
         self._went_along = 0
         self._brought: dict[Hashable, BatchRecord] = {}
@@ -218,14 +263,13 @@ class LoaderRecord:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        if self._ledgers:
-            counts.expected = self._expected
-            counts.used = sum([ledger.used for ledger in self._ledgers])
+        counts.expected = self._expected
+        counts.used = self._before.used + sum([ledger.used for ledger in self._ledgers])
         return counts
 
     @property
     def _expected(self) -> int:
-        return sum([ledger.expected for ledger in self._ledgers])
+        return self._before.expected + sum([ledger.expected for ledger in self._ledgers])
 
     def add(self, loader: DataLoader[Any, Any]) -> None:
         """Takes note of one more loader of this name."""
@@ -250,10 +294,13 @@ class LoaderRecord:
             key = lookup.cache_key
             if key is None or lookup.loader != self.name:
                 continue
-            batch = brought.get(key)
+            batch, brought_by = brought.get(key), key
             if batch is None and type(key) is tuple:
-                batch = brought.get(key[:1])  # look-ahead asks by the first part
-            lookup.bring(batch, again=key in seen)
+                brought_by = key[:1]  # look-ahead asks by the first part
+                batch = brought.get(brought_by)
+            # One call may ask for many keys, and its first alone was seen.
+            asked_for = batch is not None and brought_by not in batch.ahead
+            lookup.bring(batch, again=key in seen or asked_for)
             seen.add(key)
         for loader in self._alive():
             loader.batched.count_used()
@@ -274,8 +321,8 @@ class LoaderRecord:
                 sent.ahead = set()
         self._brought.clear()
         self._seen.clear()
-        self._counts = self.stats
-        self._ledgers.clear()
+        self._before = self.stats.copy()
+        self._ledgers = []
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
 
@@ -292,7 +339,7 @@ class LoaderRecord:
         if record.detects:
             record.repeats.asked(self.known, cache_keys)
         if record.keeps_lookups and len(record.lookups) < MAX_LOOKUPS:
-            text = shown(keys[0]) if self.shows_keys else ""
+            text = text_of_key(keys[0]) if self.shows_keys else ""
             spot = spot_of_caller()
             record.lookups.append(Lookup(self.name, spot, cache_keys[0], count, text))
 
@@ -352,10 +399,19 @@ class LoaderRecord:
         for observer in record.observers:
             observer.batch_ended(sent, batch)
 
-    def has_room_for_statement(self) -> bool:
-        """Whether one more statement is kept; takes the room."""
-        self._record.statements_kept += 1
-        return self._record.statements_kept <= MAX_STATEMENTS
+    def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
+        """Takes note of a batch that was interrupted."""
+        self._judge.interrupted(sent)
+        for observer in self._record.observers:
+            observer.batch_interrupted(sent, batch)
+
+    def text_of_keys(self, keys: Iterable[Any]) -> list[str]:
+        """Returns short texts of those keys of a batch that may be shown."""
+        return self._record.text_of_keys(keys)
+
+    def text_of_statement(self, statement: str) -> str | None:
+        """Returns what is kept of one more statement; None if there is no room for it."""
+        return self._record.text_of_statement(statement)
 
     def asked_late(self) -> None:
         """Counts a query that has ended after its batch."""

@@ -33,8 +33,8 @@ class Recording(Listener):
         self._path = path
         try:
             os.close(self._open())
-        except OSError as error:
-            expected = f"a file that can be written ({error.strerror})"
+        except (OSError, ValueError) as error:
+            expected = f"a file that can be written ({error})"
             raise ConfigurationError("the recording", expected, path) from error
 
     def scope_ended(self, record: Record) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_GROUPS: Final = 1_000
 """Groups of scopes, endpoints for example, that are counted apart; further ones are one more."""
 
+MAX_LOADERS: Final = 1_000
+"""Loaders of one group that are counted apart; further ones are one more."""
+
 OTHERS: Final = "others"
 """What those are called."""
 
@@ -40,7 +43,8 @@ class Totals:
         self.findings[group] = self.findings.get(group, 0) + findings
         totals = self.loaders.setdefault(group, {})
         for name, stats in loaders.items():
-            totals.setdefault(name, Stats()).add(stats)
+            counted = name if name in totals or len(totals) < MAX_LOADERS else OTHERS
+            totals.setdefault(counted, Stats()).add(stats)
 
     def of(self, group: str) -> Stats:
         """Returns the counts of a group's loaders together."""

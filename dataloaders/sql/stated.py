@@ -42,13 +42,16 @@ class _Stating:
         return self.told.engine
 
     def __call__(self, text: str, parameters: Any, *, describe: bool) -> tuple[list[Row], Any]:  # noqa: ANN401 - the driver's parameters
+        dialect = self.engine.dialect
+        system = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
         begun = perf_counter()
         count = None
         try:
             rows, description = self.told(text, parameters, describe=describe)
             count = len(rows)
         finally:
-            self._watch.stated(text, parameters, count, perf_counter() - begun)
+            seconds = perf_counter() - begun
+            self._watch.stated(text, parameters, count, seconds, system=system)
         return rows, description
 
     def inquire(self, text: str, parameters: Any) -> list[Row]:  # noqa: ANN401 - the driver's parameters

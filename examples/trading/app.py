@@ -9,6 +9,7 @@ Configuration, in `create_app`'s argument or the environment:
 `TRADING_MARKET_URL`: Where market data comes from, of a broker with limits; without it there are no
     endpoints for them. They take `batched` lookups, and what the extra `example` installs.
 `TRADING_MARKET_ACCOUNT`: `api_key:access_token` of requests without an account of their own.
+`TRADING_METRICS`: `on` for `/metrics`. It takes `batched` lookups, and the extra `prometheus`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from dataloaders.observe import Listener
+
     from .brokers.broker import Book, Broker
     from .lookups.variants import Lookups
 
@@ -55,6 +58,7 @@ _DEFAULTS = {
     "TRADING_LOOKUPS": "batched",
     "TRADING_MARKET_URL": "",
     "TRADING_MARKET_ACCOUNT": "demo:token",
+    "TRADING_METRICS": "off",
 }
 
 
@@ -107,9 +111,17 @@ def _lookups(app: Flask, engine: Engine) -> Lookups:
         app.teardown_appcontext(naive.close_session)
         return naive
     if variant == "batched":
-        app.extensions[_LOADERS] = DataLoaders(app, engine=engine)
+        app.extensions[_LOADERS] = DataLoaders(app, engine=engine, listeners=_listeners(app))
         return batched
     raise ValueError(f"TRADING_LOOKUPS must be naive or batched, and not {variant!r}.")
+
+
+def _listeners(app: Flask) -> list[Listener]:
+    if app.config["TRADING_METRICS"] != "on":
+        return []
+    from .metrics import show_metrics  # noqa: PLC0415 - its library is an extra
+
+    return [show_metrics(app)]
 
 
 def _add_endpoints(app: Flask, client: BrokerClient) -> None:

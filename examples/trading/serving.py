@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from flask import Flask
+
 
 class _QuietHandler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
@@ -40,6 +42,13 @@ def app_serving(
             "TRADING_MARKET_URL": market_url,
         }
     )
+    with serving(app) as url:
+        yield url
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serves an application of `create_app`, and closes it; gives its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler)
     if isinstance(server, ThreadingMixIn):
         server.daemon_threads = False  # so that closing the server waits for the answers under way

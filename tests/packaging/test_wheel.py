@@ -78,8 +78,10 @@ def test_the_wheel_has_the_two_packages_and_nothing_else(wheel_files: set[str]) 
     expected = {
         f"{name}/{path}"
         for source, name in PACKAGES.items()
-        for path in files_under(ROOT / source, "*.py") | {"py.typed"}
+        for pattern in ("*.py", "py.typed", "templates/*")
+        for path in files_under(ROOT / source, pattern)
     }
+    assert "flask_dataloaders/inspector/templates/request.html" in expected
     assert {path for path in wheel_files if ".dist-info/" not in path} == expected
 
 
@@ -129,3 +131,33 @@ def test_the_wheel_works_in_an_empty_venv_without_flask(wheel: Path, tmp_path: P
     version, location = output.split()
     assert wheel.name.startswith(f"request_dataloaders-{version}-")
     assert Path(location).is_relative_to(tmp_path / "venv")
+
+
+def test_the_wheels_inspector_has_its_pages(wheel: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
+    python = tmp_path / "venv" / "bin" / "python"
+    run(python, "-m", "pip", "install", f"{wheel}[flask]", cwd=tmp_path)
+    script = """
+import re
+from flask import Flask
+from dataloaders import DataLoader
+from flask_dataloaders import DataLoaders
+
+class Doubles(DataLoader):
+    def batch_load(self, keys):
+        return {key: key * 2 for key in keys}
+
+app = Flask("app")
+app.debug = True
+DataLoaders(app)
+app.add_url_rule("/", view_func=lambda: Doubles.current().get_many(range(9)))
+client = app.test_client()
+assert client.get("/").json == list(range(0, 18, 2))
+(path,) = re.findall('href="(.*/requests/.*?)"', client.get("/_dataloaders/").text)
+for page in (path, "/_dataloaders/totals", "/_dataloaders/style.css"):
+    answer = client.get(page)
+    assert answer.status_code == 200, page
+    print(len(answer.text))
+"""
+    output = run(python, "-I", "-W", "error", "-c", script, cwd=tmp_path)
+    assert all(int(size) > 1_000 for size in output.split())

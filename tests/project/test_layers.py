@@ -34,7 +34,7 @@ ALLOWED = {
     "tiers": {"batch", "dispatch", "errors"},
     "remote": {"batch", "checks", "dispatch", "errors", "loader"},
     "sql": {"batch", "dispatch", "errors", "form", "loader", "lookahead", "scope", "tiers"},
-    "observe": {"batch", "dispatch", "errors", "lookahead", "modes", "scope", "stats"},
+    "observe": {"_version", "batch", "dispatch", "errors", "lookahead", "modes", "scope", "stats"},
     "testing": {"errors", "observe", "scope"},
     "symbols": {"errors", "loader", "scope", "sql"},
     "__init__": {"_version", "errors", "loader", "scope"},
@@ -92,6 +92,8 @@ def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
         ("redis", {"tiers"}),
         ("cachebox", {"tiers"}),
         ("msgspec", {"tiers"}),
+        ("opentelemetry", {"observe"}),
+        ("prometheus_client", {"observe"}),
     ],
 )
 def test_only_these_rooms_import(library: str, rooms: set[str]) -> None:
@@ -136,6 +138,7 @@ def test_the_asyncio_side_of_dispatch_alone_imports_asyncio() -> None:
             "dataloaders.symbols",
             ["flask", "gevent", "eventlet", "redis", "cachebox", "msgspec", "psycopg", "aiosqlite"],
         ),
+        ("dataloaders.observe", ["sqlalchemy", "flask", "opentelemetry", "prometheus_client"]),
     ],
 )
 def test_importing_does_not_load(module: str, absent: list[str]) -> None:
@@ -144,6 +147,13 @@ def test_importing_does_not_load(module: str, absent: list[str]) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["opentelemetry", "prometheus"])
+def test_nothing_imports_an_exporter(name: str) -> None:
+    exporter = f"dataloaders.observe.{name}"
+    importing = [path.name for path in PACKAGE.rglob("*.py") if exporter in runtime_imports(path)]
+    assert importing == []
 
 
 def test_public_names_are_there_and_sorted() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from flask import after_this_request
 
+from dataloaders.errors import ConfigurationError
 from dataloaders.observe import Listener, Observer, Record, Recording
 
 from .inspector.kept import KeptRequests
+from .inspector.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +31,9 @@ MAX_TIMED: Final = 10
 
 MAX_NAME: Final = 200
 """Characters of a request's name."""
+
+MAX_TOKEN: Final = 80
+"""Characters of a loader's name in that header."""
 
 _MILLISECONDS: Final = 1_000.0
 _NO_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
@@ -56,23 +62,27 @@ class Observing:
             self._listeners.append(_Log())
         self.recorded_in = settings.record
         if settings.record is not None:
-            self._listeners.append(Recording(settings.record))
+            self._listeners.append(_recording(settings.record))
         self.kept = KeptRequests(settings.inspector_requests)
         self._observer: Observer | None = None
         self._debug: bool | None = None
+        self._lock = threading.Lock()
 
     def adapt(self, app: Flask, registry: LoaderRegistry) -> None:
         """Has the scopes of a registry be observed as the application's mode asks for."""
         debug = app.debug
         if debug is self._debug:
             return
-        if self._observer is not None:
-            self._observer.stop()
-        self._debug = debug
-        self._observer = self._made(debug=debug)
-        self.kept.observer = self._observer
-        if self._observer is not None:
-            self._observer.watch(registry)
+        with self._lock:  # two observers would each take every request
+            if debug is self._debug:
+                return
+            if self._observer is not None:
+                self._observer.stop()
+            self._observer = self._made(debug=debug)
+            self.kept.observer = self._observer
+            if self._observer is not None:
+                self._observer.watch(registry)
+            self._debug = debug
 
     def _made(self, *, debug: bool) -> Observer | None:
         settings = self._settings
@@ -101,12 +111,20 @@ class Observing:
         if request is None:
             record.name = record.group = "without a request"
             return
-        rule = request.url_rule
-        path = request.path if record.shows_keys or rule is None else rule.rule
-        record.name = f"{request.method} {path}"[:MAX_NAME]
+        rule = "(no route)" if request.url_rule is None else request.url_rule.rule
+        path = request.path if record.shows_keys else rule
+        record.name = visible(f"{request.method} {path}"[:MAX_NAME])
         record.group = request.endpoint or "no endpoint"
         if self._times(debug=self._debug is True):
             after_this_request(partial(_timed, record))
+
+
+def _recording(path: str) -> Recording:
+    try:
+        return Recording(path)
+    except ConfigurationError as error:
+        expected = f"a file that can be written ({error.__cause__})"
+        raise ConfigurationError("DATALOADERS_RECORD", expected, path) from error
 
 
 def _timed(record: Record, response: Response) -> Response:
@@ -134,7 +152,7 @@ def _metric(name: str, stats: Stats) -> str:
 
 @lru_cache(maxsize=1_000)
 def _token(name: str) -> str:
-    return _NO_TOKEN.sub("_", name)
+    return _NO_TOKEN.sub("_", name[:MAX_TOKEN]) or "_"
 
 
 class _Log(Listener):

@@ -63,7 +63,8 @@ class Settings:
         bridge_seconds: `DATALOADERS_BRIDGE_SECONDS`; see `Tiers`.
         warm_file: `DATALOADERS_WARM_FILE`; see `Tiers`.
         inspector: `DATALOADERS_INSPECTOR`: "debug" (there while the application is in debug mode),
-            "off", or a function that says whether the request at hand may see the inspector.
+            "off", or a function that says whether the request at hand may see the inspector; see
+            `Inspector`.
         inspector_keys: `DATALOADERS_INSPECTOR_KEYS`, whether it shows keys: on or off.
         inspector_requests: `DATALOADERS_INSPECTOR_REQUESTS`, how many requests it keeps.
         detect: `DATALOADERS_DETECT`: off, log or raise; see `Observer`. None for log in debug
@@ -192,7 +193,7 @@ def read_settings(app: Flask) -> Settings:
         detect_allow=_patterns(app, "DETECT_ALLOW"),
         server_timing=_switch(app, "SERVER_TIMING", default=None),
         log=_switch(app, "LOG", default=False),
-        record=_setting(app, "RECORD") or None,
+        record=_record(app),
     )
 
 
@@ -201,12 +202,21 @@ def _inspector(app: Flask) -> str | Callable[[], object]:
     if callable(value):
         check: Callable[[], object] = value
         return check
-    if value in {None, "", "debug"}:
+    if value is None or value in ("", "debug"):
         return "debug"
-    if value in {"off", False}:
+    if value is False or value == "off":
         return "off"
     expected = "debug, off, or a function that says whether the request at hand may see it"
     raise ConfigurationError(f"{PREFIX}INSPECTOR", expected, value)
+
+
+def _record(app: Flask) -> str | None:
+    value = _setting(app, "RECORD")
+    if value is None or value == "":
+        return None
+    if isinstance(value, str | os.PathLike):
+        return os.fspath(value)
+    raise ConfigurationError(f"{PREFIX}RECORD", "the path of a file", value)
 
 
 def _choice(app: Flask, name: str, choices: tuple[str, ...]) -> str | None:
@@ -232,7 +242,9 @@ def _count(app: Flask, name: str, default: int) -> int:
     if value is None or value == "":
         return default
     text = str(value)
-    if isinstance(value, bool) or not (text.isdecimal() and 0 < int(text) <= MAX_COUNT):
+    if isinstance(value, bool) or not (
+        re.fullmatch("[0-9]{1,9}", text) and 0 < int(text) <= MAX_COUNT
+    ):
         raise ConfigurationError(PREFIX + name, f"a number from 1 to {MAX_COUNT}", value)
     return int(text)
 
@@ -245,8 +257,10 @@ def _switch(app: Flask, name: str, *, default: bool | None) -> bool | None:
     value = _setting(app, name)
     if value is None or value == "":
         return default
-    if value in {"on", "off", True, False}:
-        return value in {"on", True}
+    if value is True or value == "on":
+        return True
+    if value is False or value == "off":
+        return False
     raise ConfigurationError(PREFIX + name, "on or off", value)
 
 

@@ -6,12 +6,18 @@ import itertools
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dataloaders.observe import Listener, Totals
 
 if TYPE_CHECKING:
     from dataloaders.observe import Observer, Record
+
+ENDPOINT: Final = "dataloaders.inspector"
+"""The inspector's own endpoint."""
+
+MAX_LOADERS: Final = 1_000
+"""Loaders of which the quickest batch is known."""
 
 
 class KeptRequests(Listener):
@@ -35,13 +41,17 @@ class KeptRequests(Listener):
 
     def scope_ended(self, record: Record) -> None:
         """Keeps a record, and lets go of the oldest."""
+        if record.group == ENDPOINT:  # whoever looks at the pages wants to see the others
+            return
         with self._lock:
             # Other processes have numbers of their own.
             self._records.append((f"{os.getpid()}-{next(self._numbers)}", record))
             for sent in record.batches:
-                if sent.queries and not sent.errors:
-                    known = self._quickest.get(sent.loader, sent.seconds)
-                    self._quickest[sent.loader] = min(known, sent.seconds)
+                known = self._quickest.get(sent.loader)
+                if known is None and len(self._quickest) >= MAX_LOADERS:
+                    continue
+                if sent.queries and not sent.errors and (known is None or sent.seconds < known):
+                    self._quickest[sent.loader] = sent.seconds
 
     def newest(self) -> list[tuple[str, Record]]:
         """Returns the records with their numbers, the newest first."""
@@ -60,7 +70,7 @@ class KeptRequests(Listener):
         with self._lock:
             return sum(
                 loader.stats.saved * self._quickest.get(name, 0.0)
-                for name, loader in record.loaders.items()
+                for name, loader in list(record.loaders.items())
                 if loader.stats.saved > 0
             )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from typing import TYPE_CHECKING, Final
 
-from flask import Response, abort, current_app, jsonify, request
+from flask import Response, current_app, has_request_context, jsonify, request
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import Rule
 
 from . import pages
+from .kept import ENDPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from .kept import KeptRequests
 
 ROOT: Final = "/_dataloaders/"
+
+_METHODS: Final = ("GET", "HEAD")
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -36,12 +41,14 @@ logger = logging.getLogger(__name__)
 class Inspector:
     """Serves the inspector's pages to whom the application lets see them.
 
-    Whoever may not gets a 404, for every path and method: as if nothing were there.
+    For anybody else its routes are none: the request goes wherever it would without them, to the
+    application's own 404 or to a route of its that takes any path.
 
     Args:
         kept: The requests that it shows.
         may_see: Says whether the request at hand may see it; None for whether the application is
-            in debug mode.
+            in debug mode. It is asked while the route is looked for: there are a request and a
+            session by then, and nothing yet of what `before_request` functions make.
     """
 
     def __init__(self, kept: KeptRequests, may_see: Callable[[], object] | None) -> None:
@@ -50,47 +57,69 @@ class Inspector:
 
     def register(self, app: Flask) -> None:
         """Adds its routes to an application."""
-        endpoint = "dataloaders.inspector"
-        # Rules of any method, with and without the slash: a redirect, or a 405, would tell that
-        # something is there.
-        for path in (ROOT.rstrip("/"), ROOT, f"{ROOT}<path:page>"):
-            rule = Rule(path, endpoint=endpoint, strict_slashes=True, merge_slashes=False)
+        host = "<_host>" if app.url_map.host_matching else None
+        for path in (ROOT, f"{ROOT}<path:page>"):
+            rule = Rule(path, endpoint=ENDPOINT, host=host)
+            rule.methods = _MethodsOfSome(self._may_be_seen)
             app.url_map.add(rule)
-        app.view_functions[endpoint] = self.serve
+        app.view_functions[ENDPOINT] = self.serve
 
-    def serve(self, page: str = "") -> Response:
+    def serve(self, page: str = "", _host: str = "") -> Response:
         """Serves a page."""
-        if not self._may_be_seen():
-            abort(404)
-        if request.method not in {"GET", "HEAD"}:
-            abort(405)
+        if request.method not in _METHODS:
+            raise MethodNotAllowed(_METHODS)
         response = self._page(page)
-        if response is None:
-            abort(404)
         response.headers.update(_HEADERS)
         return response
 
     def _may_be_seen(self) -> bool:
+        if not has_request_context():
+            return False
         if self._may_see is None:
             return current_app.debug
         try:
-            return bool(self._may_see())
+            return _is_yes(current_app.ensure_sync(self._may_see)())
         except Exception:
             logger.exception("Who may see the inspector could not be told; nobody, then.")
             return False
 
-    def _page(self, page: str) -> Response | None:
+    def _page(self, page: str) -> Response:
         root = request.script_root + ROOT
         kind, _, rest = page.partition("/")
         if page == "":
-            return Response(pages.requests_page(self._kept, root), mimetype="text/html")
+            return _html(pages.requests_page(self._kept, root))
         if page == "totals":
-            return Response(pages.totals_page(self._kept, root), mimetype="text/html")
+            return _html(pages.totals_page(self._kept, root))
         if page == "totals.json":
             return jsonify(self._kept.totals.as_data())
         if page == "style.css":
             return Response(pages.style(), mimetype="text/css")
-        if kind == "requests":
-            found = pages.request_page(self._kept, rest, root)
-            return None if found is None else Response(found, mimetype="text/html")
-        return None
+        record = self._kept.find(rest) if kind == "requests" else None
+        if record is None:
+            return _html(pages.missing_page(root), 404)
+        return _html(pages.request_page(self._kept, record, rest, root))
+
+
+def _is_yes(answer: object) -> bool:
+    if inspect.isawaitable(answer):  # and so true, whatever it would say
+        raise TypeError(f"an answer that can be awaited is none: {answer!r}")
+    return bool(answer)
+
+
+def _html(page: bytes, status: int = 200) -> Response:
+    return Response(page, status, mimetype="text/html")
+
+
+class _MethodsOfSome(set[str]):
+    """The methods of a rule: any for whom may see what it leads to, and none for anybody else.
+
+    Werkzeug asks whether the request's is in it, and goes on to the other rules if not. It is
+    empty for whoever lists the methods that there are.
+    """
+
+    def __init__(self, may_see: Callable[[], bool]) -> None:
+        super().__init__()
+        self._may_see = may_see
+
+    def __contains__(self, method: object) -> bool:
+        return self._may_see()

@@ -37,11 +37,15 @@ class Mark:
             answered it at once); "waited", "sent" or "statement" for parts of a batch.
         x: Where it begins, from 0 to WIDTH.
         width: How wide it is.
+        begin: When it begins, in milliseconds from the axis's beginning.
+        milliseconds: How long it took.
     """
 
     kind: str
     x: float
     width: float
+    begin: float
+    milliseconds: float
 
 
 @dataclass(slots=True)
@@ -95,6 +99,12 @@ class Waterfall:
         self.left_out = max(record.stats.batches - len(self.bars), 0)
 
     @property
+    def kinds(self) -> set[str]:
+        """The kinds of marks that there are."""
+        tracks = [each.marks for each in self.sites] + [each.marks for each in self.bars]
+        return {mark.kind for track in tracks for mark in track}
+
+    @property
     def ticks(self) -> list[float]:
         """The milliseconds at the quarters of the axis."""
         return [self.milliseconds * quarter / 4 for quarter in range(5)]
@@ -137,7 +147,13 @@ class Waterfall:
     def _mark(self, kind: str, begin: float, end: float) -> Mark:
         width = max((end - begin) * self._scale, LEAST)
         x = min((begin - self._begin) * self._scale, WIDTH - width)
-        return Mark(kind, round(max(x, 0.0), 2), round(min(width, WIDTH), 2))
+        return Mark(
+            kind,
+            round(max(x, 0.0), 2),
+            round(min(width, WIDTH), 2),
+            (begin - self._begin) * _MILLISECONDS,
+            (end - begin) * _MILLISECONDS,
+        )
 
 
 def _moments(record: Record) -> Iterator[float]:
