@@ -22,6 +22,7 @@ from tests.threads import SECONDS, spawn, until
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
+    from pathlib import Path
 
     from dataloaders.observe import Finding, Record
 
@@ -465,3 +466,45 @@ def test_outside_of_scopes_nothing_is_found(registry: LoaderRegistry) -> None:
     registry.loader(Numbers).get(1)
     in_a_row(loader, range(20, 30))  # who has a loader of the scope before may go on with it
     assert kept.findings == []
+
+
+SHOP = """
+from dataloaders import DataLoader
+
+
+class PriceLoader(DataLoader):
+    lookahead = "explicit"
+
+    def batch_load(self, keys):
+        return [float(len(key)) for key in keys]
+
+
+def prices():
+    orders = [{"name": letter * 7} for letter in "abcdefgh"]
+    found = []
+    for order in orders:
+        found.append(PriceLoader.current().get(order["name"]))
+    return found
+"""
+
+
+def test_the_line_of_the_loop_is_told_as_it_should_be(
+    registry: LoaderRegistry, tmp_path: Path
+) -> None:
+    pytest.importorskip("dataloaders.scan")
+    file = tmp_path / "shop.py"
+    file.write_text(SHOP)
+    names: dict[str, Any] = {"__name__": "shop"}
+    exec(compile(SHOP, str(file), "exec"), names)  # noqa: S102 - it is written above
+    kept = watched(registry)
+    with registry.scope():
+        names["prices"]()
+    (finding,) = kept.findings
+    assert finding.line == 'for order in PriceLoader.current().over(orders, "name"):'
+    assert "in line 15:" in finding.remedy
+    # As it says, it is one batch.
+    mended = SHOP.replace("for order in orders:", finding.line)
+    exec(compile(mended, str(file), "exec"), names)  # noqa: S102 - as above
+    with registry.scope() as scope:
+        assert names["prices"]() == [7.0] * 8
+        assert scope.stats.queries == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import importlib.metadata
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -61,6 +62,10 @@ def engine(tmp_path_factory):
 
 @pytest.fixture
 def client(engine):
+    return make_client(engine)
+
+
+def make_client(engine):
     app = Flask("app")
     app.config["DATALOADERS_INSPECTOR"] = "off"
     DataLoaders(app, engine=engine)
@@ -136,7 +141,7 @@ def test_exactly_so_many_queries(run: Runner) -> None:
         [
             "E * AssertionError: Expected 0 queries, but 1 were sent.",
             "E * SymbolLoader: 1 for 6 keys: (?*?, ?NSE?), *",
-            "E * at *app.py:* in client.<locals>.loop*",
+            "E * at *app.py:* in make_client.<locals>.loop*",
             "E * SELECT*",
             "E * AssertionError: Expected 2 queries, but 1 were sent.",
             "E *ConfigurationError: *a number of queries*",
@@ -268,7 +273,7 @@ def test_lookups_that_should_have_been_one_batch(run: Runner) -> None:
         [
             "E * AssertionError: These should have been one batch each:",
             "E * n+1: SymbolLoader: 6 batches of one key, one after another in *",
-            "E * at *app.py:* in client.<locals>.one_by_one*",
+            "E * at *app.py:* in make_client.<locals>.one_by_one*",
             "E *get_token(base64.b64decode(text).decode(), ?NSE?)*",
         ]
     )
@@ -318,6 +323,38 @@ def test_a_whole_test_is_watched_by_a_fixture(run: Runner) -> None:
             "FAILED *::test_that_fails - assert False",
             "FAILED *::test_on_a_loop - Failed: These should *",
         ]
+    )
+
+
+def test_what_the_documentation_shows(run: Runner) -> None:
+    text = (ROOT / "docs/detecting.md").read_text()
+    (tests,) = re.findall(r"```python\n(import pytest\n.*?)```", text, re.DOTALL)
+    reports = run._pytester.mkdir("legacy") / "reports.py"
+    reports.write_text(
+        "from dataloaders.symbols import get_token\n\n\n"
+        "def look_up(names):\n    return [get_token(next(names), 'NSE') for _ in range(6)]\n"
+    )
+    views = """
+        @pytest.fixture
+        def client(engine):
+            import sys
+
+            sys.path.append("legacy")
+            import reports
+
+            client = make_client(engine)
+            app = client.application
+            app.add_url_rule("/orders", view_func=app.view_functions["loop"], endpoint="orders")
+            app.add_url_rule("/positions", view_func=app.view_functions["none"], endpoint="none_")
+            names = (base64.b64decode(text).decode() for text in HIDDEN)
+            app.add_url_rule("/reports", view_func=lambda: reports.look_up(names), endpoint="r")
+            return client
+    """
+    tests = re.sub(r"client.get\((.*)\)", r"assert client.get(\1).status_code == 200", tests)
+    result = run(dedent(views) + tests)
+    result.assert_outcomes(passed=3)
+    run(dedent(views) + tests.replace("*/legacy/*", "*/other/*")).assert_outcomes(
+        passed=2, failed=1
     )
 
 
