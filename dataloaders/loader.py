@@ -452,6 +452,15 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             As `get`, and nothing is asked for if one of the keys is no key.
         """
         cache_keys, asked = self._keys_asked(keys)
+        answers = self._get_all(cache_keys, asked)
+        self._compare(asked, answers)
+        outcome = unwrapped(answers, return_exceptions=return_exceptions)
+        if isinstance(outcome, Failure):
+            outcome.throw()
+        return outcome
+
+    def _get_all(self, cache_keys: list[Hashable], asked: list[K]) -> list[Any]:
+        """Returns the answers to keys, each a value or a `Failure`, in their order."""
         missing = _first_of_each(cache_keys, asked)
         values, known = self._values, {}
         if values:
@@ -473,15 +482,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         answers = self._turns.fetch(missing, announced) if missing else []
         if known and self.view is not None and self.view.pinned() is not moment:
             # The source is newer than what was known, which is forgotten: all are to be of one.
-            return self.get_many(asked, return_exceptions=return_exceptions)
+            return self._get_all(cache_keys, asked)
         if len(answers) < len(asked):
             known.update(zip(missing, answers, strict=True))
             answers = [known[cache_key] for cache_key in cache_keys]
-        self._compare(asked, answers)
-        outcome = unwrapped(answers, return_exceptions=return_exceptions)
-        if isinstance(outcome, Failure):
-            outcome.throw()
-        return outcome
+        return answers
 
     def require(self, key: K) -> V:
         """Returns the value of one key that must be there; as `get` otherwise.
@@ -687,6 +692,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         return [self._cache_key(key) for key in keys]
 
     @property
+    def is_stated(self) -> bool:
+        """Whether whoever watches is told of each statement, or each call, of its source."""
+        return False
+
+    @property
     def form(self) -> Form:
         """How tiers keep its values."""
         return Form(self.value_type)
@@ -818,6 +828,10 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 found[cache_key] = key
         self.ledger.expect(found, origin="announced")
         return found
+
+    def peek(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded
+        """Returns what is known of a key that somebody has asked for, or MISSING."""
+        return self._values.get(cache_key, MISSING)
 
     def count_used(self) -> None:
         """Has the call sites know which of the keys were of use that they had go along."""

@@ -41,6 +41,8 @@ COMMON_SECONDS: Final = 1.0
 COMMON_KEYS: Final = 10_000
 """How many keys are kept outside any scope."""
 
+_ATTEMPTS: Final = 10  # to go through what other threads add to
+
 _current: ContextVar[_Entry | None] = ContextVar("dataloaders.scope", default=None)
 _registries: WeakSet[LoaderRegistry] = WeakSet()  # those that answer outside any scope
 _made: WeakSet[LoaderRegistry] = WeakSet()
@@ -146,6 +148,11 @@ def _scopes_within(request: object | None) -> list[LoaderScope]:
     return scopes
 
 
+def all_open_scopes() -> list[LoaderScope]:
+    """Returns the open scopes of the process, in whatever context, as far as they have loaders."""
+    return [scope for registry in list(_made) for scope in registry.scopes_in_use()]
+
+
 class LoaderScope:
     """The loaders, and so the cache, of one request.
 
@@ -154,12 +161,13 @@ class LoaderScope:
 
     Args:
         registry: How loaders are made; by default by calling their class without arguments.
+        is_common: Whether it serves callers outside any request, as a registry's own one does.
 
     Attributes:
         registry: As given.
         closed: Whether it is over.
         loaders: Loader class to its instance, for those in use.
-        is_common: Whether it serves callers outside any request.
+        is_common: As given.
         body: Returns the JSON that the request has brought, if somebody has parsed it already.
         mode: Whether its loaders batch; see `modes`.
         moment: What tiers had when the request began: all of its loaders go by that.
@@ -179,11 +187,11 @@ class LoaderScope:
         "watch",
     )
 
-    def __init__(self, registry: LoaderRegistry | None = None) -> None:
+    def __init__(self, registry: LoaderRegistry | None = None, *, is_common: bool = False) -> None:
         self.registry = registry or _default_registry
         self.closed = False
         self.loaders: dict[type[DataLoader[Any, Any]], Any] = {}
-        self.is_common = False
+        self.is_common = is_common
         self.body: Callable[[], Any] | None = None
         self.mode = mode_of(self.registry.mode)
         self.moment: Snapshot | None = None
@@ -203,12 +211,13 @@ class LoaderScope:
                 raise ScopeClosedError(loader_class.__name__) from None
             made = self.registry.make(loader_class, self)
             made.join(self)
+            if self.watch is None and not self.loaders:
+                self.watch = _watcher_of(self)  # since it was opened, somebody may have come
             if self.watch is not None:
                 made.watch = self.watch.watch(made)
             # setdefault is atomic: threads that come here together get one loader.
             loader = self.loaders.setdefault(loader_class, made)
-            if made.shared:
-                self.registry.note_shared(self)
+            self.registry.note_in_use(self)
         return loader
 
     def nearby(self, *, shared: bool) -> list[DataLoader[Any, Any]]:
@@ -220,7 +229,7 @@ class LoaderScope:
         """
         loaders = [loader.batched for loader in list(self.loaders.values())]
         if shared and self.is_common:
-            for scope in self.registry.scopes_with_shared():
+            for scope in self.registry.scopes_in_use():
                 if scope is not self:
                     theirs = [loader.batched for loader in list(scope.loaders.values())]
                     loaders += [loader for loader in theirs if loader.shared]
@@ -322,7 +331,7 @@ class LoaderRegistry:
         self.partition: Callable[[], Hashable] | None = None
         self.tiers: Tiers | None = None
         self.mode: str | Callable[[], str | None] | None = None
-        self._with_shared: WeakSet[LoaderScope] = WeakSet()
+        self._in_use: WeakSet[LoaderScope] = WeakSet()
         self._common: LoaderScope | None = None
         self._common_until = 0.0
         _made.add(self)
@@ -335,16 +344,18 @@ class LoaderRegistry:
         """Returns a new scope whose loaders are made by this registry."""
         return LoaderScope(self)
 
-    def note_shared(self, scope: LoaderScope) -> None:
-        """Takes note that a scope has loaders whose values all may see."""
-        self._with_shared.add(scope)
+    def note_in_use(self, scope: LoaderScope) -> None:
+        """Takes note that a scope has loaders."""
+        self._in_use.add(scope)
 
-    def scopes_with_shared(self) -> list[LoaderScope]:
-        """Returns the scopes that have such loaders, as far as they are still in use."""
-        try:
-            return [scope for scope in self._with_shared if not scope.closed]
-        except RuntimeError:  # another thread has opened one meanwhile
-            return []
+    def scopes_in_use(self) -> list[LoaderScope]:
+        """Returns the scopes that have loaders and are not over."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return [scope for scope in self._in_use if not scope.closed]
+            except RuntimeError:  # another thread has opened one meanwhile
+                continue
+        return []
 
     def loader(self, loader_class: type[L]) -> L:
         """Returns the current instance of a loader class.
@@ -393,8 +404,7 @@ class LoaderRegistry:
                 if common.watch is not None:
                     common.watch.ended()
             # The one before is not closed: callers may still wait in it.
-            common = self._common = LoaderScope(self)
-            common.is_common = True
+            common = self._common = LoaderScope(self, is_common=True)
             self._common_until = now + COMMON_SECONDS
         return common.loader(loader_class)
 

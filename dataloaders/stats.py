@@ -84,6 +84,12 @@ class Stats:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         return self
 
+    def without(self, other: Self) -> Self:
+        """Takes another one's counts from these."""
+        for name in _NAMES:
+            setattr(self, name, getattr(self, name) - getattr(other, name))
+        return self
+
     def copy(self) -> Self:
         """Returns the counts as they are now."""
         return type(self)().add(self)

@@ -56,10 +56,8 @@ class LoaderWatch(Protocol):
         Args:
             cause: What is going to send it: "tick" (the event loop's turn is over), "at once"
                 (nobody is ahead), "turn" (the batch before it has ended), "nested" (a batch
-                function asks) or "alone" (the loader does not collect).
-
-        Raises:
-            NPlusOneError: It must not be: too many such were sent from this place.
+                function asks), "alone" (the loader does not collect), or "in step" (a tick, too,
+                but it is opened for a caller whose answer is known, and who asks for no key).
         """
 
 
@@ -67,7 +65,14 @@ class BatchWatch(Protocol):
     """Watches one batch; several threads may tell it something at once."""
 
     def began(self, batch: Batch) -> None:
-        """Takes note, in the context of the batch function, that the batch is sent."""
+        """Takes note, in the context of the batch function, that the batch is sent.
+
+        Raises:
+            NPlusOneError: It must not be: too many such were sent from this place.
+        """
+
+    def source_asked(self) -> None:
+        """Takes note that its loader's source is asked: the batch function is called."""
 
     def ended(self, batch: Batch) -> None:
         """Takes note that it has answers; if it has none, it goes back to where it came from."""

@@ -97,14 +97,14 @@ class Tick:
             if cache_key in batch.keys or not self._loader.is_full(batch):
                 return batch
             self._cache.begin(batch)
-        return self._open()
+        return self._open("tick")
 
-    def _open(self) -> Batch:
+    def _open(self, cause: str) -> Batch:
         """Starts collecting a batch, in a task whose context is a copy of the caller's."""
         self._loader.check_open()
         if self._sequential is not _NOBODY and self._sequential is not asyncio.current_task():
             self._sequential = _NOBODY
-        self.batch = batch = self._loader.new_batch(self, "tick")
+        self.batch = batch = self._loader.new_batch(self, cause)
         serving = self._serve(batch)
         # Started here, so that it can answer the batch even if its task is cancelled unstarted.
         serving.send(None)
@@ -129,7 +129,7 @@ class Tick:
             asker = asyncio.current_task()
             if batch is None:
                 if asker is not self._sequential:
-                    batch = self._open()
+                    batch = self._open("in step")
                     batch.opened_by_hit = True
                     self._asker = asker
             elif asker is not self._asker:
@@ -168,6 +168,8 @@ class Tick:
             if self.loop.is_closed():
                 raise  # nobody can be told any more
             self._cache.abort(self._loader.name, batch, error)
+            if batch.watch is not None:
+                batch.watch.ended(batch)
             if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
                 raise
         finally:
@@ -234,9 +236,9 @@ class Tick:
 
     async def _run(self, batch: Batch) -> None:
         loader = self._loader
-        if batch.watch is not None:
-            batch.watch.began(batch)
         try:
+            if batch.watch is not None:
+                batch.watch.began(batch)
             try:
                 answers = await self._answers(batch)
                 again = loader.drop_ahead(batch, answers)
@@ -257,6 +259,8 @@ class Tick:
         """Calls the batch function, and checks what it returns."""
         loader = self._loader
         keys = loader.keys_of(batch)
+        if batch.watch is not None and loader.view is None:
+            batch.watch.source_asked()
         function = loader.function_on_loop
         result = await (self._call(keys) if function is None else function(keys))
         return answers_from(loader.name, batch.keys, result)

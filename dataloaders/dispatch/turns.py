@@ -18,7 +18,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dataloaders.batch import MISSING, answers_from, call
-from dataloaders.errors import AsyncOnlyError, BatchTimeoutError, RecursiveLoadError
+from dataloaders.errors import (
+    AsyncOnlyError,
+    BatchTimeoutError,
+    NPlusOneError,
+    RecursiveLoadError,
+)
 
 from .context import asking_batch, common_context, note_askers, running_batch
 from .workers import workers
@@ -192,9 +197,13 @@ class Turns:
         if others or running_batch in first:
             note_askers(batch, first, others)
         context.run(running_batch.set, batch)
-        self._cache.begin(batch)
         if batch.watch is not None:
-            context.run(batch.watch.began, batch)
+            try:
+                context.run(batch.watch.began, batch)
+            except NPlusOneError as error:
+                self._cache.fail(batch, error)
+                return
+        self._cache.begin(batch)
         try:
             try:
                 answers = self._answers(batch, context)
@@ -219,6 +228,8 @@ class Turns:
         """Calls the batch function, on this stack unless it has a time limit; checks its result."""
         loader = self._loader
         keys = loader.keys_of(batch)
+        if batch.watch is not None and loader.view is None:
+            batch.watch.source_asked()
         if loader.timeout is None or loader.stays_on_thread:
             result = context.run(call, loader.name, loader.batch_function, keys)
         else:

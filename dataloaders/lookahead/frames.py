@@ -37,7 +37,7 @@ def first_frame_outside(start: FrameType | None) -> FrameType | None:
     while start is not None:
         # Modules of this library stay, and so do their dictionaries' ids.
         if id(start.f_globals) not in _own_globals:
-            if _owner_of(module_of(start)) is not _OWN:
+            if owner_of(module_of(start)) is not _OWN:
                 break
             _own_globals.add(id(start.f_globals))
         start = start.f_back
@@ -76,35 +76,30 @@ def readable_frames(start: FrameType | None) -> Iterator[tuple[int, FrameType]]:
     for height in range(MAX_FRAMES):
         if start is None or read == MAX_READ:
             return
-        belongs_to = _owner_of(module_of(start))
-        if belongs_to is _SERVER or start.f_code is tracing:
+        belongs_to = owner_of(module_of(start))
+        if belongs_to is SERVER or start.f_code is tracing:
             return
-        if belongs_to is _APPLICATION:
+        if belongs_to is APPLICATION:
             read += 1
             yield height, start
         start = start.f_back
 
 
-_APPLICATION: Final = "application"
+APPLICATION: Final = "application"
 _OWN: Final = "own"
 _PASSED: Final = "passed"
-_SERVER: Final = "server"
+SERVER: Final = "server"
 
 
 @lru_cache(maxsize=10_000)
-def _owner_of(module: str) -> str:
+def owner_of(module: str) -> str:
     """Returns whose a module is, by its name."""
     package = module.partition(".")[0]
     if package in BOTTOM or module in BOTTOM:
-        return _SERVER
+        return SERVER
     if package in OWN:
         return _OWN
-    return _PASSED if package in PASSED else _APPLICATION
-
-
-def is_application(frame: FrameType) -> bool:
-    """Whether a frame is of the application's own code."""
-    return _owner_of(module_of(frame)) is _APPLICATION
+    return _PASSED if package in PASSED else APPLICATION
 
 
 def is_function(frame: FrameType) -> bool:
@@ -122,7 +117,7 @@ def is_in_worker(start: FrameType) -> bool:
         name = module_of(frame)
         if name in _WORKERS:
             return True
-        if _owner_of(name) is _SERVER:
+        if owner_of(name) is SERVER:
             return False
         frame = frame.f_back
     return False

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dataloaders.batch import Failure
-from dataloaders.errors import shown
+from dataloaders.errors import NPlusOneError, shown
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dataloaders.lookahead.origins import Origin
 
     from .places import Caller
+    from .repeats import Link
 
 MAX_PARAMETERS: Final = 1_000
 """Characters of a statement's parameters that are kept, where keys may be shown."""
@@ -49,9 +50,15 @@ class Statement:
 
 
 class Owner(Protocol):
-    """Whose a batch is: told when it is sent, and when it has its answers."""
+    """Whose a batch is: told when it is sent, and when it has its answers.
+
+    Attributes:
+        shows_keys: Whether short texts of keys are kept.
+        is_stated: Whether each statement, or each call, of its source is told of.
+    """
 
     shows_keys: bool
+    is_stated: bool
 
     def text_of_keys(self, keys: Iterable[Any]) -> list[str]:
         """Returns short texts of those keys of a batch that may be shown."""
@@ -59,8 +66,15 @@ class Owner(Protocol):
     def text_of_statement(self, statement: str) -> str | None:
         """Returns what is kept of one more statement; None if there is no room for it."""
 
+    def asked_late(self) -> None:
+        """Counts a query that has ended after its batch: that has run into its time limit."""
+
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
-        """Takes note of one that is sent, in the context of its batch function."""
+        """Takes note of one that is sent, in the context of its batch function.
+
+        Raises:
+            NPlusOneError: It must not be sent.
+        """
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that has its answers."""
@@ -77,13 +91,17 @@ class BatchRecord:
         loader: The loader's name.
         cause: What sent it; see `LoaderWatch.collecting`. "full" if it had no more room.
         caller: Who asked for its first key; None where nobody wants to know.
+        flow: The thread, the task or the batch in which that was.
+        link: What it is a link of, while it is under way and somebody wants to know.
         opened: When that was (`perf_counter`).
         begun: When it was sent; None if it was not.
         ended: When it had its answers; None if it has not.
         asked: Keys that callers had asked for when it was sent.
         expected: Keys that look-ahead had go along.
         origins: How many of those were known by what.
+        ahead: What stands for them, until the scope is over.
         wasted: How many of those nobody has asked for until the scope was over.
+        calls: How often its batch function was called.
         answered: How many of its keys tiers had, by the tier's name.
         statements: Those that were run for it.
         statement_count: How many there were, and calls of a remote source.
@@ -101,12 +119,15 @@ class BatchRecord:
         "asked",
         "begun",
         "caller",
+        "calls",
         "cause",
         "ended_at",
         "error",
         "errors",
         "expected",
+        "flow",
         "in_line",
+        "link",
         "loader",
         "number",
         "opened",
@@ -118,12 +139,16 @@ class BatchRecord:
         "wasted",
     )
 
-    def __init__(self, owner: Owner, loader: str, cause: str, caller: Caller | None) -> None:
+    def __init__(
+        self, owner: Owner, loader: str, cause: str, caller: Caller | None, flow: Hashable
+    ) -> None:
         self._owner = owner
         self.number = -1
         self.loader = loader
         self.cause = cause
         self.caller = caller
+        self.flow = flow
+        self.link: Link | None = None
         self.opened = perf_counter()
         self.begun: float | None = None
         self.ended_at: float | None = None
@@ -132,6 +157,7 @@ class BatchRecord:
         self.origins: Counter[Origin | str | None] | None = None
         self.ahead: set[Hashable] = set()
         self.wasted = 0
+        self.calls = 0
         self.answered: dict[str, int] = {}
         self.statements: list[Statement] = []
         self.statement_count = 0
@@ -158,23 +184,33 @@ class BatchRecord:
 
     @property
     def queries(self) -> int:
-        """How often its source was asked: its statements, or one call of its function."""
-        if self.statement_count or self.shared_calls:
+        """How often its source was asked: its statements, or calls of its function without."""
+        if self.statement_count or self.shared_calls or self._owner.is_stated:
             return self.statement_count
-        return int(sum(self.answered.values()) < max(self.keys, 1))
+        return self.calls
 
     # -- what the core tells; see `dataloaders.watching.BatchWatch`
 
     def began(self, batch: Batch) -> None:
-        """Takes note that the batch is sent."""
+        """Takes note that the batch is sent, or refuses it."""
         self.begun = perf_counter()
         self.asked = len(batch.keys) - len(batch.ahead)
         if self._owner.shows_keys:
             self.shown_keys = self._owner.text_of_keys(batch.keys.values())
-        self._owner.batch_began(self, batch)
+        try:
+            self._owner.batch_began(self, batch)
+        except NPlusOneError:
+            self.begun = None
+            raise
+
+    def source_asked(self) -> None:
+        """Takes note that its batch function is called."""
+        self.calls += 1
 
     def ended(self, batch: Batch) -> None:
         """Takes note that it has answers; without, it was interrupted, and may be sent again."""
+        if self.begun is None or self.ended_at is not None:
+            return
         if batch.answers is None:
             self._owner.batch_interrupted(self, batch)
             return
@@ -194,6 +230,8 @@ class BatchRecord:
         if not (self.statement_count or self.shared_calls) and self.begun is not None:
             self.in_line = perf_counter() - seconds - self.begun
         self.statement_count += is_first
+        if is_first and self.ended_at is not None:
+            self._owner.asked_late()
         self.shared_calls += not is_first
         text = self._owner.text_of_statement(f"a call of {source} for {keys} keys")
         if text is not None:
@@ -211,6 +249,8 @@ class BatchRecord:
     ) -> None:
         """Takes note of a statement that was run for it."""
         self.statement_count += 1
+        if self.ended_at is not None:
+            self._owner.asked_late()
         text = self._owner.text_of_statement(statement)
         if text is not None:
             values = shown(parameters)[:MAX_PARAMETERS] if self._owner.shows_keys else None

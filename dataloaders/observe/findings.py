@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from .repeats import LEAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,16 +14,20 @@ if TYPE_CHECKING:
     from .batches import BatchRecord
     from .places import Place
     from .record import Record
+    from .repeats import Repeated
 
 REPEATED: Final = "n+1"
 WASTED: Final = "wasted look-ahead"
 FRAGMENTED: Final = "fragmented"
 LATE: Final = "late"
 
-MUCH_WASTED: Final = 50
+MUCH_WASTED: Final = 500
 """Keys of one batch that nobody asked for, from which on that is worth telling."""
 
-_MOSTLY: Final = 0.8
+AT_ONCE: Final = 5
+"""Batches of one key under way at once, from which on that is worth telling."""
+
+_ONE_IN: Final = 20  # where as many keys are of use, look-ahead itself goes on
 _MILLISECONDS: Final = 1_000.0
 
 
@@ -81,29 +86,43 @@ class Finding:
 
 def find(record: Record) -> list[Finding]:
     """Returns what could be better in a scope that is over, the dearest first."""
-    found = [repeated(batches) for batches in record.repeats.too_many()]
+    found = [repeated(each) for each in record.repeats.too_many()]
     found += [*_wasted(record), *_fragmented(record)]
     return sorted(found, key=lambda finding: -finding.seconds)
 
 
-def repeated(batches: list[BatchRecord]) -> Finding:
+def repeated(found: Repeated) -> Finding:
     """Returns the finding of batches of one key from one place."""
-    first = batches[0]
-    caller = first.caller
-    place = None if caller is None else caller.place
-    loop = None if caller is None else caller.loop
-    seconds = sum(sent.seconds for sent in batches)
-    remedy = (
-        "Announce what the loop is about to ask for (`over`, `expect`), or ask for all at once "
-        "(`get_many`, `load_many`):"
-    )
-    line = f"for row in {first.loader}.current().over(rows, ...):"
-    return Finding(REPEATED, first.loader, place, loop, len(batches), seconds, remedy, line)
+    place, loop = found.caller.place, found.caller.loop
+    shown = loop or place
+    mended = None if shown is None else _mended(shown.file, shown.line)
+    if mended is None:
+        remedy = (
+            "Announce what the loop is about to ask for (`over`, `expect`), or ask for all at once "
+            "(`get_many`, `load_many`):"
+        )
+        line = f"for row in {found.loader}.current().over(rows, ...):"
+    else:
+        number, line = mended
+        remedy = f"Announce what the loop is about to ask for, in line {number}:"
+    return Finding(REPEATED, found.loader, place, loop, found.count, found.seconds, remedy, line)
+
+
+@lru_cache(maxsize=1_000)  # reading a file takes longer than a request may
+def _mended(file: str, line: int) -> tuple[int, str] | None:
+    """Returns the line of the loop around a lookup, and what it should be, if that can be told."""
+    try:
+        scan = import_module("dataloaders.scan")  # whose library is an extra
+    except ImportError:
+        return None
+    mended = scan.mended_line(Path(file), line)
+    return None if mended is None else (mended.line, mended.after.strip())
 
 
 def _wasted(record: Record) -> Iterator[Finding]:
     for sent in record.batches:
-        if sent.wasted >= MUCH_WASTED and sent.wasted >= _MOSTLY * sent.expected:
+        used = sent.expected - sent.wasted
+        if sent.wasted >= MUCH_WASTED and used * _ONE_IN < sent.expected:
             caller = sent.caller
             yield Finding(
                 WASTED,
@@ -121,11 +140,11 @@ def _fragmented(record: Record) -> Iterator[Finding]:
     """Yields what tasks asked for at once and in several batches."""
     by_place: dict[object, list[BatchRecord]] = {}
     for sent in record.batches:
-        if sent.cause == "tick" and sent.caller is not None and sent.ended_at is not None:
-            by_place.setdefault((sent.loader, sent.caller), []).append(sent)
+        if sent.cause == "tick" and sent.asked == 1 and sent.caller and sent.ended_at:
+            by_place.setdefault((sent.loader, sent.caller.spots), []).append(sent)
     for batches in by_place.values():
         at_once = _most_at_once(batches)
-        if len(at_once) >= LEAST:
+        if len(at_once) >= AT_ONCE:
             first = at_once[0]
             yield Finding(
                 FRAGMENTED,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from dataloaders.errors import ConfigurationError
-from dataloaders.scope import open_scopes, watch_scopes
+from dataloaders.scope import all_open_scopes, watch_scopes
 
 from .record import Record
 from .totals import Totals
@@ -98,12 +98,12 @@ class Observer:
     def watch(self, registry: LoaderRegistry | None = None) -> None:
         """Begins to observe the scopes of a registry, or without one, of the process.
 
-        Those of a registry that are open already are not observed; of the process, those that are
-        open in this context are.
+        Those of a registry that are open already are not observed; of the process, all are, from
+        now on.
         """
         _attached.begin(self, registry)
         if registry is None:
-            for scope in open_scopes():
+            for scope in all_open_scopes():
                 _observe(scope, self)
 
     def stop(self) -> None:
@@ -122,7 +122,7 @@ class Observer:
 
     def take(self, record: Record) -> None:
         """Takes the record of a scope that is over."""
-        loaders = {name: loader.stats for name, loader in record.loaders.items()}
+        loaders = record.stats_for(self)
         with self._lock:
             self._totals.add(record.group, loaders, len(record.findings))
         for finding in record.findings:
@@ -138,8 +138,10 @@ class Observer:
         if self.detect == "off" or self.allows(finding) or len(self._logged) >= MAX_LOGGED:
             return
         identity = (finding.kind, finding.loader, finding.place, finding.loop)
-        if identity not in self._logged:
+        with self._lock:
+            is_new = identity not in self._logged
             self._logged.add(identity)
+        if is_new:
             logger.warning("%s", finding)
 
     def allows(self, finding: Finding) -> bool:
@@ -208,7 +210,7 @@ class _Attached:
     def record_of(self, scope: LoaderScope) -> Record | None:
         """Returns the record of a new scope, if anybody observes it."""
         observers = [*self._everything, *self._of.get(scope.registry, ())]
-        return Record(observers) if observers else None
+        return Record(scope, observers) if observers else None
 
 
 def _without(observer: Observer, observers: tuple[Observer, ...]) -> tuple[Observer, ...]:
@@ -223,7 +225,7 @@ def _observe(scope: LoaderScope, observer: Observer) -> None:
     if isinstance(scope.watch, Record):
         scope.watch.be_observed_by(observer)
         return
-    record = Record([observer])
+    record = Record(scope, [observer])
     scope.watch = record
     for loader in list(scope.loaders.values()):
         loader.watch = record.watch(loader)

@@ -6,14 +6,29 @@ import linecache
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from dataloaders.lookahead.frames import first_frame_outside, is_application
-from dataloaders.lookahead.loops import is_in_loop, place_of
+from dataloaders.lookahead.frames import (
+    APPLICATION,
+    SERVER,
+    first_frame_outside,
+    module_of,
+    owner_of,
+)
+from dataloaders.lookahead.loops import in_loop, is_in_loop
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import CodeType
 
-MAX_FRAMES: Final = 12
-"""Frames that one caller is told by, at most: a loop is often a few above the lookup."""
+MAX_FRAMES: Final = 500
+"""Frames that are passed on the way up, at most: a function may call itself as often."""
+
+MAX_SPOTS: Final = 12
+"""Functions that one caller is told by, at most: a loop is often a few above the lookup."""
+
+_POOLS: Final = frozenset(
+    {"concurrent.futures.thread", "gevent.threadpool", "multiprocessing.pool"}
+)
+
+_ANY_ARGUMENTS: Final = 0x0C  # inspect.CO_VARARGS and CO_VARKEYWORDS
 
 Spot: TypeAlias = "tuple[CodeType, int]"
 """A function's code, and the offset of the instruction in it: what costs least to take note of."""
@@ -48,12 +63,18 @@ class Caller(NamedTuple):
     """Who asked, as told by the frames above a lookup.
 
     Attributes:
-        spots: The nearest first, up to a loop of the application's, if there is one.
-        loops: Whether the last of them stands in it.
+        spots: The application's, the nearest first; of a function that calls itself, only where it
+            was in the innermost of these calls.
+        height: How many of them lead up to the nearest loop, the one that stands in it included;
+            0 without a loop.
+        again: Where such a function calls itself; None if none does.
+        works: Whether a pool's thread does this, as one of many pieces of work.
     """
 
     spots: tuple[Spot, ...]
-    loops: bool
+    height: int = 0
+    again: Spot | None = None
+    works: bool = False
 
     @property
     def place(self) -> Place | None:
@@ -62,11 +83,15 @@ class Caller(NamedTuple):
 
     @property
     def loop(self) -> Place | None:
-        """The line within the loop, if that is not the very place."""
-        return place_at(self.spots[-1]) if self.loops and len(self.spots) > 1 else None
+        """The line within the loop, or of the call to itself, if that is not the very place."""
+        if self.height:
+            return place_at(self.spots[self.height - 1]) if self.height > 1 else None
+        return None if self.again is None else place_at(self.again)
 
-
-NOBODY: Final = Caller((), loops=False)
+    @property
+    def within_loop(self) -> tuple[Spot, ...]:
+        """Its spots up to the loop."""
+        return self.spots[: self.height or None]
 
 
 def spot_of_caller() -> Spot | None:
@@ -75,29 +100,55 @@ def spot_of_caller() -> Spot | None:
     return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
-def caller() -> Caller:
+def caller() -> Caller:  # noqa: C901 - a call for each frame would cost as much as the rest
     """Returns who asks just now."""
-    frame = first_frame_outside(sys._getframe(1))  # noqa: SLF001 - the way to one's callers
+    frame = nearest = first_frame_outside(sys._getframe(1))  # noqa: SLF001 - the way to one's callers
     spots: list[Spot] = []
-    nearest: Spot | None = None
+    codes: set[int] = set()
+    again: Spot | None = None
+    height = 0
+    # Each batch comes here, so what can be done without a call is done without one.
     for _ in range(MAX_FRAMES):
-        if frame is None:
+        if frame is None or len(spots) == MAX_SPOTS:
             break
-        spot = (frame.f_code, frame.f_lasti)
-        if nearest is None:
-            nearest = spot
-        if is_application(frame):
-            spots.append(spot)
-            if _loops(frame):
-                return Caller(tuple(spots), loops=True)
+        whose = owner_of(module_of(frame))
+        if whose is APPLICATION:
+            code = frame.f_code
+            place = (id(code), frame.f_lasti)
+            if place[0] in codes and not _wraps(code):
+                cut = _cut(spots, code)
+                codes = {id(each[0]) for each in spots}
+                if height > len(spots):  # a loop that is part of how it comes back to itself
+                    again, height = again or cut[height - len(spots) - 1], 0
+                again = again or (code, place[1])
+            else:
+                codes.add(place[0])
+                spots.append((code, place[1]))
+                if not (height or again):
+                    loops = in_loop.get(place)
+                    if is_in_loop(place, frame) if loops is None else loops:
+                        height = len(spots)
+        elif whose is SERVER:
+            break
+        elif module_of(frame) in _POOLS:
+            return Caller(tuple(spots), height, again, works=not (height or again))
         frame = frame.f_back
-    if spots:
-        return Caller(tuple(spots), loops=False)
-    return NOBODY if nearest is None else Caller((nearest,), loops=False)
+    if not spots and nearest is not None:
+        spots.append((nearest.f_code, nearest.f_lasti))
+    return Caller(tuple(spots), height, again)
 
 
-def _loops(frame: FrameType) -> bool:
-    return is_in_loop(place_of(frame), frame)
+def _cut(spots: list[Spot], code: CodeType) -> list[Spot]:
+    """Takes what was passed since a function was met, which is met again; returns it."""
+    since = next(index for index, each in enumerate(spots) if each[0] is code) + 1
+    cut = spots[since:]
+    del spots[since:]
+    return cut
+
+
+def _wraps(code: CodeType) -> bool:
+    """Whether a function is what decorators make: it stands for many others, and not for itself."""
+    return bool(code.co_freevars) and code.co_flags & _ANY_ARGUMENTS == _ANY_ARGUMENTS
 
 
 def place_at(spot: Spot) -> Place:

@@ -12,16 +12,19 @@ from collections import Counter
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
-from dataloaders.errors import NPlusOneError, shown
-from dataloaders.modes import ON
+from dataloaders.batch import MISSING
+from dataloaders.dispatch.flows import flow_here
+from dataloaders.errors import shown
 from dataloaders.stats import Stats
 
 from .batches import BatchRecord
-from .findings import find, late, repeated
+from .findings import find, late
+from .judging import Judge
 from .lookups import Lookup
 from .places import caller, place_at, spot_of_caller
-from .repeats import LEAST, Repeats
+from .repeats import Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -29,10 +32,11 @@ if TYPE_CHECKING:
     from dataloaders.batch import Batch
     from dataloaders.loader import DataLoader
     from dataloaders.lookahead.ledger import Ledger
+    from dataloaders.scope import LoaderScope
 
     from .findings import Finding
     from .observer import Observer
-    from .places import Caller, Place, Spot
+    from .places import Place, Spot
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +67,15 @@ MAX_KEY: Final = 200
 MAX_LATE: Final = 20
 """Places that ask too late of which a record takes note."""
 
+_MAX_BROUGHT: Final = 20_000  # keys of which it is known which batch has brought them
+
 
 class Record:
     """What happened in one scope.
+
+    Args:
+        scope: The scope.
+        observers: Who hears of it.
 
     Attributes:
         name: What it is called: of a request, its method and path.
@@ -73,6 +83,7 @@ class Record:
         began: When it began, in seconds since 1970.
         begun: The same by `perf_counter`.
         ended_at: When it was over, by `perf_counter`; None while it is not.
+        is_common: Whether it is of no request: then nobody can say what should go together.
         loaders: What was asked of its loaders, by their names.
         batches: The batches, in the order of sending, as far as they are kept.
         lookups: The lookups, in their order, as far as observers want them one by one.
@@ -82,7 +93,8 @@ class Record:
         repeats: Batches of one key that follow each other.
     """
 
-    def __init__(self, observers: list[Observer]) -> None:
+    def __init__(self, scope: LoaderScope, observers: list[Observer]) -> None:
+        self.is_common = scope.is_common
         self.name = self.group = "scope"
         self.began = time.time()
         self.begun = perf_counter()
@@ -97,17 +109,32 @@ class Record:
         self._room_for_texts = MAX_TEXTS
         self._room_for_keys = MAX_SHOWN_KEYS
         self.repeats = Repeats()
+        self._before: dict[Observer, dict[str, Stats]] = {}
         self.observers: list[Observer] = []
         self.keeps_lookups = self.detects = self.shows_keys = False
         for observer in observers:
             self.be_observed_by(observer)
 
     def be_observed_by(self, observer: Observer) -> None:
-        """Has one more observer hear of it."""
+        """Has one more observer hear of it, from now on."""
+        if self.loaders:
+            before = {name: loader.stats.copy() for name, loader in self.loaders.items()}
+            self._before[observer] = before
         self.observers.append(observer)
         self.keeps_lookups |= observer.keeps_lookups
-        self.detects |= observer.detect != "off"
+        self.detects |= observer.detect != "off" and not self.is_common
         self.shows_keys |= observer.shows_keys
+        for loader in list(self.loaders.values()):
+            loader.wants_each |= self.needs_callers
+            loader.shows_keys = self.shows_keys
+
+    def stats_for(self, observer: Observer) -> dict[str, Stats]:
+        """Returns the counts of each loader since an observer hears of them."""
+        before = self._before.get(observer, {})
+        return {
+            name: loader.stats.copy().without(before.get(name, Stats()))
+            for name, loader in list(self.loaders.items())
+        }
 
     @property
     def seconds(self) -> float:
@@ -134,7 +161,7 @@ class Record:
         found = self.loaders.get(loader.name)
         if found is None:
             found = self.loaders.setdefault(loader.name, LoaderRecord(self, loader))
-        found.add_ledger(loader.batched.ledger)
+        found.add(loader)
         return found
 
     def ended(self) -> None:
@@ -142,13 +169,10 @@ class Record:
         if self.ended_at is not None:
             return
         self.ended_at = perf_counter()
-        if self.detects:  # who asks from now on asks too late
-            for loader in list(self.loaders.values()):
-                loader.wants_each = True
         try:
             self.sum_up()
             self.repeats.forget_answers()
-            for loader in self.loaders.values():
+            for loader in list(self.loaders.values()):
                 loader.forget_keys()
             for observer in self.observers:
                 observer.take(self)
@@ -217,17 +241,19 @@ class LoaderRecord:
         lookups: See `LoaderWatch`.
         wants_each: See `LoaderWatch`.
         shows_keys: Whether a short text of keys is kept.
+        is_stated: Whether each statement, or each call, of its source is told of.
     """
 
     def __init__(self, record: Record, loader: DataLoader[Any, Any]) -> None:
         self.name = loader.name
         self.lookups = 0
-        self.wants_each = record.keeps_lookups
+        self.wants_each = record.needs_callers
         self.shows_keys = record.shows_keys
+        self.is_stated = loader.is_stated
         self._record = record
+        self._judge = Judge(record, loader, self._are_of_use)
+        self._loaders: list[ref[DataLoader[Any, Any]]] = []
         self._ledgers: list[Ledger] = []
-        self._before = Stats()  # what ledgers had counted that are let go of
-        self._may_repeat = loader.mode == ON and loader.batch
         self._counts = Stats()
         self._went_along = 0
         self._brought: dict[Hashable, BatchRecord] = {}
@@ -238,18 +264,30 @@ class LoaderRecord:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        counts.expected = self._expected
-        counts.used = self._before.used + sum([ledger.used for ledger in self._ledgers])
+        if self._ledgers:
+            counts.expected = self._expected
+            counts.used = sum([ledger.used for ledger in self._ledgers])
         return counts
 
     @property
     def _expected(self) -> int:
-        return self._before.expected + sum([ledger.expected for ledger in self._ledgers])
+        return sum([ledger.expected for ledger in self._ledgers])
 
-    def add_ledger(self, ledger: Ledger) -> None:
-        """Takes note of the ledger of one more loader of this name."""
-        if ledger not in self._ledgers:
-            self._ledgers.append(ledger)
+    def add(self, loader: DataLoader[Any, Any]) -> None:
+        """Takes note of one more loader of this name."""
+        if loader.batched.ledger not in self._ledgers:
+            self._loaders.append(ref(loader))
+            self._ledgers.append(loader.batched.ledger)
+            self.is_stated &= loader.is_stated
+            self._went_along = self._expected
+
+    def _alive(self) -> list[DataLoader[Any, Any]]:
+        return [loader for each in self._loaders if (loader := each()) is not None]
+
+    def known(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded
+        """Returns what is known of a key that was asked for; None if nothing is."""
+        found = [loader.peek(cache_key) for loader in self._alive()]
+        return next((each for each in found if each is not MISSING), None)
 
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""
@@ -266,6 +304,8 @@ class LoaderRecord:
             asked_for = batch is not None and brought_by not in batch.ahead
             lookup.bring(batch, again=key in seen or asked_for)
             seen.add(key)
+        for loader in self._alive():
+            loader.batched.count_used()
         stats = self.stats
         if stats.used == stats.expected:
             return
@@ -283,22 +323,27 @@ class LoaderRecord:
                 sent.ahead = set()
         self._brought.clear()
         self._seen.clear()
-        self._before = self.stats.copy()
-        self._ledgers = []
+        self._counts = self.stats
+        self._ledgers.clear()
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
 
     def asked(self, cache_keys: Sequence[Hashable], keys: Sequence[Any]) -> None:
         """Takes note of lookups that a caller makes just now."""
-        self.lookups += len(cache_keys)
-        if self.wants_each and cache_keys:
-            record, spot = self._record, spot_of_caller()
-            if record.ended_at is not None:
-                record.add_late(self.name, spot)
-            elif len(record.lookups) < MAX_LOOKUPS:
-                text = text_of_key(keys[0]) if self.shows_keys else ""
-                count = len(cache_keys)
-                record.lookups.append(Lookup(self.name, spot, cache_keys[0], count, text))
+        count = len(cache_keys)
+        self.lookups += count  # without a call in between, in which another thread could go on
+        if not (self.wants_each and count):
+            return
+        record = self._record
+        if record.ended_at is not None:
+            record.add_late(self.name, spot_of_caller())
+            return
+        if record.detects:
+            record.repeats.asked(self.known, cache_keys)
+        if record.keeps_lookups and len(record.lookups) < MAX_LOOKUPS:
+            text = text_of_key(keys[0]) if self.shows_keys else ""
+            spot = spot_of_caller()
+            record.lookups.append(Lookup(self.name, spot, cache_keys[0], count, text))
 
     def found_in_process(self) -> None:
         """Takes note that the tier in this process had the answer to a lookup."""
@@ -307,23 +352,33 @@ class LoaderRecord:
     def collecting(self, cause: str) -> BatchRecord:
         """Takes note of a batch that is opened for a key."""
         record = self._record
-        asker = caller() if record.needs_callers else None
-        if asker is not None and record.detects:
-            self._refuse_repeats(asker)
-        return BatchRecord(self, self.name, cause, asker)
-
-    def _refuse_repeats(self, asker: Caller) -> None:
-        before = self._record.repeats.of(self.name, asker)
-        if len(before) >= LEAST:
-            finding = repeated(before)
-            observers = self._record.observers
-            if any(each.detect == "raise" and not each.allows(finding) for each in observers):
-                raise NPlusOneError(str(finding))
+        if not record.needs_callers or cause == "in step":
+            return BatchRecord(self, self.name, cause, None, None)
+        flow = flow_here(on_loop=cause == "tick") if record.detects else None
+        return BatchRecord(self, self.name, cause, caller(), flow)
 
     # -- what its batches tell it; see `dataloaders.observe.batches.Owner`
 
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
-        """Takes note of a batch that is sent."""
+        """Takes note of a batch that is sent.
+
+        Raises:
+            NPlusOneError: It would be one too many, and somebody wants such to fail.
+        """
+        record = self._record
+        if any(loader.is_full(batch) for loader in self._alive()):
+            sent.cause = "full"
+        self._note_ahead(sent, batch)
+        if record.detects:
+            self._judge.begins(sent, batch)
+        record.add_batch(sent)
+        if record.keeps_lookups and record.ended_at is None and len(self._brought) < _MAX_BROUGHT:
+            self._brought.update(dict.fromkeys(batch.keys, sent))
+        for observer in record.observers:
+            observer.batch_began(sent, batch)
+
+    def _note_ahead(self, sent: BatchRecord, batch: Batch) -> None:
+        """Takes note of what goes along in a batch."""
         record = self._record
         if batch.ahead:
             if record.needs_callers:
@@ -334,22 +389,15 @@ class LoaderRecord:
                     sent.origins.update(ledger.origins_of(batch.ahead))
                 sent.expected = sum(sent.origins.values())
             else:  # at a tenth of the time, of threads that send at once the first has them all
-                noted = self._expected - self._went_along
-                sent.expected = min(noted, len(batch.ahead))
+                sent.expected = min(self._expected - self._went_along, len(batch.ahead))
         self._went_along = self._expected
-        record.add_batch(sent)
-        if record.keeps_lookups and record.ended_at is None:
-            self._brought.update(dict.fromkeys(batch.keys, sent))
-        for observer in record.observers:
-            observer.batch_began(sent, batch)
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that has its answers."""
         record = self._record
         self._count(sent)
-        if len(batch.keys) == 1 and record.detects and self._may_repeat and sent.queries:
-            ((cache_key, key),) = batch.keys.items()
-            record.repeats.add(sent, cache_key, key, (batch.answers or {}).get(cache_key))
+        if record.detects:
+            self._judge.ended(sent, batch)
         for observer in record.observers:
             observer.batch_ended(sent, batch)
 
@@ -366,13 +414,26 @@ class LoaderRecord:
         """Returns what is kept of one more statement; None if there is no room for it."""
         return self._record.text_of_statement(statement)
 
+    def asked_late(self) -> None:
+        """Counts a query that has ended after its batch."""
+        self._counts.queries += 1
+
+    def _are_of_use(self, ahead: set[Hashable]) -> bool:
+        """Whether somebody has asked for any of some keys that went along."""
+        for loader in self._alive():
+            loader.batched.count_used()
+        return any(map(self._was_used, ahead))
+
     def _count(self, sent: BatchRecord) -> None:
-        counts = self._counts
+        counts, queries, seconds = self._counts, sent.queries, sent.seconds
+        keys, waited = sent.keys, sent.waited
+        from_redis = sent.answered.get("redis", 0)
+        # Without a call in between, in which another thread could go on.
         counts.batches += 1
         counts.asked += sent.asked
-        counts.keys += sent.keys
-        counts.queries += sent.queries
-        counts.seconds += sent.seconds
-        counts.waited += sent.waited
+        counts.keys += keys
+        counts.queries += queries
+        counts.seconds += seconds
+        counts.waited += waited
         counts.errors += sent.errors
-        counts.from_redis += sent.answered.get("redis", 0)
+        counts.from_redis += from_redis

@@ -204,6 +204,11 @@ class RemoteLoader(DataLoader[K, V]):
         return function if view is None else partial(view.ask_on_loop, function)
 
     @property
+    def is_stated(self) -> bool:
+        """Whether whoever watches is told of each call of its source."""
+        return True
+
+    @property
     def takes_turns(self) -> bool:
         """No: the source has a line for all loaders."""
         return False

@@ -286,11 +286,15 @@ class TableLoader(DataLoader[Any, R | None]):
         return self._asked.load(cast("Any", _IsEmpty(self)), [()])
 
     @property
+    def is_stated(self) -> bool:
+        """Whether whoever watches is told of each statement: not of an application's function."""
+        return type(self).batch_load is TableLoader.batch_load
+
+    @property
     def asks_by_prefix(self) -> bool:
         """Whether look-ahead asks for rows by the first part of the key alone."""
         # A batch function of the application's own expects keys, and not parts of them.
-        own = type(self).batch_load is TableLoader.batch_load
-        return own and self._source.is_whole and self._definition.is_selective
+        return self.is_stated and self._source.is_whole and self._definition.is_selective
 
     def ahead_keys(
         self,

@@ -249,6 +249,9 @@ def _verified(
 def _from_source(
     asker: Asker, keys: list[Any], function: Callable[[list[Any]], Any]
 ) -> Steps[list[Any]]:
+    watch = batch_watch()
+    if watch is not None:
+        watch.source_asked()
     result = yield Call(call, (asker.name, function, keys))
     return values_in_order(asker.name, keys, result)
 

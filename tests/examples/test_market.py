@@ -174,6 +174,22 @@ def test_a_loop_over_many_symbols_takes_as_few_calls_as_there_can_be(
     assert [len(call["instruments"]) for call in calls] == [60, 500, 500, 100]
 
 
+def test_nothing_is_found_in_requests_of_market_data(
+    market: httpx.Client, simulator: httpx.Client, rows: list[Row]
+) -> None:
+    from dataloaders.testing import no_n_plus_one
+
+    symbols = [{"symbol": symbol, "exchange": exchange} for symbol, exchange, _ in rows[:60]]
+    symbol, exchange, _ = rows[70]
+    with no_n_plus_one():
+        for path in ("/multiquotes", "/async/multiquotes"):
+            assert len(market.post(path, json={"symbols": symbols}).json()["data"]) == 60
+        with ThreadPoolExecutor(8) as pool:
+            paths = [f"/quote/{exchange}/{symbol}"] * 8
+            assert all(answer.status_code == 200 for answer in pool.map(market.get, paths))
+    assert calls_of(simulator)
+
+
 def test_an_unknown_symbol_has_no_quote_and_costs_no_call(
     market: httpx.Client, simulator: httpx.Client, rows: list[Row]
 ) -> None:

@@ -580,7 +580,7 @@ def test_scopes_loaders_and_values_end_with_the_request() -> None:
     registry = LoaderRegistry()
     for _ in range(2):
         assert alive(one()) == 0
-    assert len(registry._with_shared) == 0
+    assert len(registry._in_use) == 0
 
 
 def test_places_and_keys_are_bounded() -> None:

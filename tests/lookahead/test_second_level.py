@@ -292,4 +292,4 @@ def test_records_end_with_their_scope() -> None:
     references = one()
     gc.collect()
     assert [reference() for reference in references] == [None] * len(references)
-    assert registry.scopes_with_shared() == [registry._common]
+    assert registry.scopes_in_use() == [registry._common]

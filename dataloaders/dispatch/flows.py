@@ -1,0 +1,26 @@
+"""What runs here and does one thing after another: a thread, a task, or a batch function."""
+
+from __future__ import annotations
+
+import asyncio
+from threading import get_ident
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from .context import batch_watch
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+
+def flow_here(*, on_loop: bool) -> Hashable:
+    """Returns what stands for it: the same as long as it runs, and never that of another one.
+
+    Args:
+        on_loop: Whether an event loop runs here, and what asks is one of its tasks.
+    """
+    asking = batch_watch()
+    if asking is not None:
+        return asking  # type: ignore[return-value]  # it is compared by what it is
+    task = asyncio.current_task() if on_loop else None
+    return get_ident() if task is None else ref(task)
