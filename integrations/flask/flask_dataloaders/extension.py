@@ -17,6 +17,7 @@ from dataloaders.scope import serve_requests
 from dataloaders.symbols import SymbolMaster
 
 from .cli import symbols
+from .scan_cli import dataloaders
 from .settings import read_settings
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class DataLoaders:
         app.teardown_request(_end_of_request)
         app.teardown_appcontext(_end_of_context)
         app.cli.add_command(symbols)
+        app.cli.add_command(dataloaders)
         serve_requests(_current_context, _scope_of)
 
     @property
