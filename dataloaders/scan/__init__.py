@@ -1,8 +1,17 @@
-"""Finds the per-key lookups in the loops of a code base, and the lines that announce them."""
+"""Finds the per-key lookups in the loops of a code base, and the lines that announce them.
 
-from .command import run
-from .finding import BY_HAND, ONE_LINE, SEEN, Finding, MendedLine
-from .scanning import Scan, mended_line, scan
+It needs an extra, `request-dataloaders[scan]`.
+"""
+
+try:
+    from .command import run
+    from .finding import BY_HAND, ONE_LINE, SEEN, Finding, MendedLine
+    from .scanning import Scan, mended_line, scan
+except ModuleNotFoundError as error:
+    if error.name != "libcst":
+        raise
+    remedy = "Scanning needs libcst: pip install 'request-dataloaders[scan]'"
+    raise ModuleNotFoundError(remedy, name="libcst") from error
 
 __all__ = [
     "BY_HAND",

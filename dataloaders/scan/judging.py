@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
@@ -64,7 +65,8 @@ class Judge:
         self._scopes = list(scopes)
         self._calls = Calls(names, lookups, self._scopes)
         effects = Effects(lookups)
-        self._tracer = Tracer(lookups)
+        self._in_loops: dict[tuple[int, int], bool] = {}
+        self._tracer = Tracer(lookups, effects)
         self._kinds = RowKinds(lookups, self._calls, effects)
         self._mender = Mender(lookups, self._kinds, effects)
 
@@ -88,7 +90,7 @@ class Judge:
             yield self._judged(lookup, _pick(own, trace), None)
             return
         seen: set[int] = set()
-        for frame in self._ways_to(place.scope.function, MAX_CALLS):
+        for frame in islice(self._ways_to(place.scope.function, MAX_CALLS), _MAX_WAYS):
             loops = [*own, *(loop for each in _frames(frame) for loop in each.place.loops())]
             loop = _pick(loops, self._trace(lookup, frame))
             if id(loop) not in seen:
@@ -99,14 +101,23 @@ class Judge:
 
     def _ways_to(self, function: Scope, calls: int) -> Iterator[Frame]:
         """Yields the frames of a function under those of its callers, up to a loop."""
-        for count, frame in enumerate(self._calls.of(function)):
-            if count >= _MAX_WAYS:
-                return
+        for frame in self._calls.of(function):
             if next(frame.place.loops(), None) is not None:
                 yield frame
-            elif calls > 1:
+            elif calls > 1 and self._is_in_a_loop(frame.place.scope.function, calls - 1):
                 for outer in self._ways_to(frame.place.scope.function, calls - 1):
                     yield Frame(function, frame.arguments, frame.place, outer, frame.awaited)
+
+    def _is_in_a_loop(self, function: Scope, calls: int) -> bool:
+        """Whether a loop comes to a function, by so many calls at most."""
+        known = self._in_loops.get((id(function), calls))
+        if known is None:
+            self._in_loops[id(function), calls] = known = any(
+                next(frame.place.loops(), None) is not None
+                or (calls > 1 and self._is_in_a_loop(frame.place.scope.function, calls - 1))
+                for frame in self._calls.of(function)
+            )
+        return known
 
     def _trace(self, lookup: Lookup, frame: Frame | None) -> Trace:
         """Returns what the parts depend on by which look-ahead would find the others."""
@@ -144,6 +155,8 @@ class Judge:
         obstacle = _obstacle(trace, loop)
         if obstacle is not None:
             return BY_HAND, obstacle
+        if not trace.loops and trace.is_fresh:
+            return BY_HAND, "its key may be another one each time; get_many where they are known"
         if not trace.loops and not trace.is_answer:
             return SEEN, "the same key each time"
         if lookup.loader.looks_ahead:

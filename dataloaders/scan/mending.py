@@ -15,9 +15,11 @@ from .syntax import arguments, children, index_of, is_literal, loaded_names, roo
 from .values import argument_of, overwritten
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .effects import Effects
     from .lookups import Lookup, Lookups
-    from .model import Argument, Binding, Frame, Loop, Place, Scope
+    from .model import Argument, Binding, Branch, Frame, Loop, Place, Scope
     from .rows import RowKinds, Rows
 
 _ROW: Final = "row__"
@@ -110,11 +112,31 @@ class Mender:
     def _asker(self, lookup: Lookup, loop: Loop, frame: Frame | None) -> str:
         if lookup.is_function:
             return self._function_at(lookup, loop)
+        self._check_asker(lookup, loop, frame)
         rendering = _Rendering(self._effects, loop, loaders=True)
         rendered = rendering.part(lookup.asker, lookup.site.place, frame)
         if _has_row(rendered):
             raise RefusedError("each row has a loader of its own")
         return _one_line(_code(rendered))
+
+    @staticmethod
+    def _check_asker(lookup: Lookup, loop: Loop, frame: Frame | None) -> None:
+        """Refuses a loader that is asked on a condition: without it there may be none."""
+        place = lookup.site.place
+        if frame is None:
+            names = {name.value for name in loaded_names(lookup.asker)}
+            conditions = list(_conditions(place, loop))
+            tested = {name.value for branch in conditions for name in loaded_names(_tested(branch))}
+            is_doubtful = bool(names & tested) or (
+                bool(conditions) and not isinstance(lookup.asker, cst.Name | cst.Attribute)
+            )
+        else:
+            is_doubtful = next(place.branches(), None) is not None or any(
+                at.index < place.index for _, at in place.scope.function.returns
+            )
+        if is_doubtful:
+            text = _one_line(_code(lookup.asker))
+            raise RefusedError(f"`{text}` is asked on a condition, and without it may not be there")
 
     def _function_at(self, lookup: Lookup, loop: Loop) -> str:
         """Returns what the function, or one of the same loader, is called where the loop stands."""
@@ -316,12 +338,24 @@ def _innermost(
 
 def _is_certain(place: Place, loop: Loop) -> bool:
     """Whether each round comes to a place, so that a row without its key is an error anyway."""
-    for branch in place.branches():
-        if branch.loop is loop:
-            break
-        return False
     tried = any(branch.arm == "try" for branch in loop.place.branches())
-    return not tried and not any(index < place.index for index in loop.jumps)
+    return not tried and not any(_conditions(place, loop))
+
+
+def _conditions(place: Place, loop: Loop) -> Iterator[Branch]:
+    """Yields what a round may be in without coming to a place."""
+    earlier = [jump for jump in loop.jumps if jump.index < place.index]
+    for each in (place, *earlier):
+        for branch in each.branches():
+            if branch.loop is loop:
+                break
+            yield branch
+
+
+def _tested(branch: Branch) -> cst.CSTNode:
+    """Returns what decides whether a branch is gone into."""
+    node = branch.node
+    return getattr(node, "left", None) or getattr(node, "test", None) or node
 
 
 def _fields(

@@ -24,7 +24,7 @@ class Loop:
         place: Where it stands.
         is_lazy: Whether somebody else decides how far it runs, as with a generator's.
         exits: Ways to leave it before its end: "break", "return", "raise", "yield".
-        jumps: After which of its parts the rest may be left out.
+        jumps: The places after which the rest of it may be left out.
         names: The variables that it binds each time.
     """
 
@@ -34,7 +34,7 @@ class Loop:
     place: Place
     is_lazy: bool = False
     exits: set[str] = field(default_factory=set)
-    jumps: list[int] = field(default_factory=list)
+    jumps: list[Place] = field(default_factory=list)
     names: list[Binding] = field(default_factory=list)
 
 
@@ -86,6 +86,12 @@ class Scope:
         outer: The scope around it.
         defined: Where it stands; None for a module.
         bindings: By name, in their order.
+        parameters: Their names, but for those that take any number of arguments.
+        returns: What it returns, and where.
+        calls: The calls in it.
+        sites: The same by their nodes' ids.
+        changes: What is changed in it beyond its variables.
+        writes_outside: Whether it binds global or outer variables.
     """
 
     kind: str
@@ -101,6 +107,7 @@ class Scope:
     is_method: bool = False
     returns: list[tuple[cst.BaseExpression, Place]] = field(default_factory=list)
     calls: list[Site] = field(default_factory=list)
+    sites: dict[int, Site] = field(default_factory=dict)
     changes: list[Changed] = field(default_factory=list)
     writes_outside: bool = False
 

@@ -313,7 +313,7 @@ class _Reader:
         if isinstance(node, cst.Return) and node.value is not None:
             scope.function.returns.append((node.value, place))
         for loop in place.loops():
-            loop.jumps.append(place.index)
+            loop.jumps.append(place)
             if kind != "continue":
                 loop.exits.add(kind)
             if kind in {"break", "continue"} and loop.kind != "comprehension":
@@ -334,7 +334,8 @@ class _Reader:
         for child in children(node):
             self.visit(child, scope, branch)
         place = self._place(scope, branch)
-        scope.function.calls.append(Site(node, place, awaited))
+        site = scope.function.sites[id(node)] = Site(node, place, awaited)
+        scope.function.calls.append(site)
         if isinstance(node.func, cst.Attribute):
             root = root_of(node.func.value)
             if root is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from .files import python_files, write
-from .finding import BY_HAND, ONE_LINE, SEEN, Finding, MendedLine
+from .finding import ONE_LINE, SEEN, Finding, MendedLine
 from .judging import MAX_CALLS, Judge
 from .lookups import FUNCTIONS, METHODS, Lookups
 from .names import Names
@@ -300,6 +300,3 @@ def _write(cases: Iterable[Case], announced: dict[int, list[Change]], found: Sca
             found.errors[path] = str(error)
         else:
             found.changed.append(path)
-
-
-__all__ = ["BY_HAND", "ONE_LINE", "SEEN", "MendedLine", "Scan", "mended_line", "scan"]

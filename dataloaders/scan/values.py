@@ -14,6 +14,7 @@ from .syntax import children, has_step, index_of, is_literal, is_slice, root_of,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .effects import Effects
     from .lookups import Lookups
     from .model import Argument, Binding, Changed, Frame, Loop, Place
 
@@ -28,6 +29,10 @@ PLAIN_METHODS: Final = frozenset(
 _PLAIN_FUNCTIONS: Final = frozenset({"str", "int", "float", "dict", "copy", "deepcopy", "tuple"})
 _POPS: Final = frozenset({"pop", "popleft", "get_nowait"})
 _MAX_DEPTH: Final = 24
+_WHOLE: Final = (
+    *(cst.BooleanOperation, cst.Tuple, cst.List, cst.Dict, cst.Await, cst.Element),
+    *(cst.DictElement, cst.StarredDictElement, cst.FormattedStringExpression),
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Trace:
         is_answer: Whether it comes from the answer of a lookup.
         is_carried: Whether an earlier round of the loop has left it.
         is_indexed: Whether its row is found by a number that the loop counts up.
+        is_fresh: Whether a call makes it in each round, nobody knows of what.
     """
 
     is_plain: bool = True
@@ -50,6 +56,7 @@ class Trace:
     is_answer: bool = False
     is_carried: bool = False
     is_indexed: bool = False
+    is_fresh: bool = False
 
     def with_(self, other: Trace) -> Trace:
         """Returns what depends on both."""
@@ -60,6 +67,7 @@ class Trace:
             self.is_answer or other.is_answer,
             self.is_carried or other.is_carried,
             self.is_indexed or other.is_indexed,
+            self.is_fresh or other.is_fresh,
         )
 
     def computed(self) -> Trace:
@@ -86,10 +94,12 @@ class Tracer:
 
     Args:
         lookups: Tells lookups from other calls.
+        effects: Tells which calls always give the same.
     """
 
-    def __init__(self, lookups: Lookups) -> None:
+    def __init__(self, lookups: Lookups, effects: Effects) -> None:
         self._lookups = lookups
+        self._effects = effects
         self._depth = 0
 
     def trace(self, value: Argument, place: Place, frame: Frame | None) -> Trace:
@@ -117,23 +127,16 @@ class Tracer:
             return self._of_subscript(node, place, frame)
         if isinstance(node, cst.Call):
             return self._of_call(node, place, frame)
-        if isinstance(node, cst.BinaryOperation):
-            found = self._all((node.left, node.right), place, frame)
-            is_text = isinstance(node.operator, cst.Add) and not any(
-                isinstance(each, cst.BaseNumber) for each in (node.left, node.right)
-            )
-            return found if is_text or not found.loops else found.computed()
-        plain = (
-            *(cst.FormattedString, cst.BooleanOperation, cst.Tuple, cst.List, cst.Dict, cst.Await),
-            *(cst.FormattedStringExpression, cst.Element, cst.DictElement, cst.StarredDictElement),
-            *(cst.FormattedStringText, cst.IfExp, cst.ConcatenatedString, cst.NamedExpr),
-        )
         if isinstance(node, cst.IfExp):
             return self._all((node.body, node.orelse), place, frame)
         if isinstance(node, cst.NamedExpr):
             return self.trace(node.value, place, frame)
         found = self._all(children(node), place, frame)
-        return found if isinstance(node, plain) or not found.loops else found.computed()
+        # A text put together of several pieces is seen where they are long enough, so maybe not.
+        is_whole = isinstance(node, _WHOLE) or (
+            isinstance(node, cst.FormattedString) and len(node.parts) == 1
+        )
+        return found if is_whole or not found.loops else found.computed()
 
     def _all(self, nodes: Iterable[object], place: Place, frame: Frame | None) -> Trace:
         found = FIXED
@@ -230,7 +233,7 @@ class Tracer:
         given = [arg.value for arg in node.args]
         func = node.func
         arguments = self._all(given, place, frame)
-        site = next((each for each in place.scope.function.calls if each.node is node), None)
+        site = place.scope.function.sites.get(id(node))
         looked_up = None if site is None else self._lookups.lookup(site)
         if looked_up is not None:
             asked = looked_up.telling_parts
@@ -242,6 +245,9 @@ class Tracer:
         name = called.rpartition(".")[2] if isinstance(called, str) else ""
         if name in _PLAIN_FUNCTIONS and len(given) >= 1:
             return arguments
+        is_inside = frame is not None or next(place.loops(), None) is not None
+        if is_inside and not self._effects.is_harmless(node, place):
+            return replace(arguments, is_plain=False, is_fresh=True)
         return arguments.computed() if arguments.loops or arguments.is_open else arguments
 
     def _of_method(

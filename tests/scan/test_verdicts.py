@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(120)
 
 # Code without types in it.
-loops: Any = importlib.import_module("tests.scan.loops")
+loops: Any = importlib.import_module("tests.scan.code.loops")
 FILE = Path(loops.__file__)
 FEW = 3
 """Statements of a loop that look-ahead sees: three in a thread pool, two elsewhere."""

@@ -31,8 +31,6 @@ def scan(paths: tuple[Path, ...], own: tuple[str, ...], *, fix: bool) -> None:
     """
     try:
         from dataloaders.scan import run  # noqa: PLC0415 - of an extra
-    except ImportError as error:
-        raise click.ClickException(
-            "Scanning needs libcst: pip install 'request-dataloaders[scan]'"
-        ) from error
+    except ModuleNotFoundError as error:
+        raise click.ClickException(str(error)) from error
     sys.exit(run(paths, own, fix=fix))
