@@ -64,7 +64,7 @@ class Judge:
         self._lookups = lookups
         self._scopes = list(scopes)
         self._calls = Calls(names, lookups, self._scopes)
-        effects = Effects(lookups)
+        effects = Effects(lookups, self._scopes)
         self._in_loops: dict[tuple[int, int], bool] = {}
         self._tracer = Tracer(lookups, effects)
         self._kinds = RowKinds(lookups, self._calls, effects)
@@ -201,8 +201,7 @@ class Judge:
 
     def _is_asked(self, lookup: Lookup, node: cst.BaseExpression, place: Place) -> bool:
         """Whether an expression stands for the loader of a lookup."""
-        function = self._lookups.function(node, place)
-        loader = self._lookups.loader(node, place) if function is None else function[0]
+        loader = self._lookups.asked(node, place)
         return (
             loader is not None and lookup.loader is not None and loader.name == lookup.loader.name
         )

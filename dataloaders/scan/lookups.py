@@ -122,28 +122,33 @@ class Lookups:
         """Returns what a name stands for; see `Names.qualified`."""
         return self._names.qualified(node, place)
 
+    def announces(self, func: cst.Attribute, place: Place) -> bool:
+        """Whether a method is `over` of a lookup function, or of a loader."""
+        return func.attr.value == "over" and self.asked(func.value, place) is not None
+
+    def asked(self, node: cst.BaseExpression, place: Place) -> Loader | None:
+        """Returns the loader that a lookup function asks, or that an expression stands for."""
+        function = self.function(node, place)
+        return self.loader(node, place) if function is None else function[0]
+
     # -- functions
 
     def function(
         self, node: cst.BaseExpression, place: Place
     ) -> tuple[Loader, str, str | None] | None:
         """Returns of a lookup function its loader, first argument, and module if not ours."""
-        module, _, name = _as_imported(node, place).rpartition(".")
-        if name not in FUNCTIONS:
-            return None
-        loader, first = FUNCTIONS[name]
-        known = Loader(loader, looks_ahead=True, by_first_part=True)
         if isinstance(node, cst.Attribute) and self._is_master(node.value, place):
-            return known, first, None
+            return _of_symbols(node.attr.value, None)
         found = self._names.qualified(node, place)
-        if isinstance(found, str):
-            whose = found.partition(".")[0]
-            return (
-                None if whose == "builtins" else (known, first, None if whose in _OWN else module)
-            )
-        if found is None or found.kind != "function" or found.is_method:
+        module, _, name = _as_imported(node, place).rpartition(".")
+        if isinstance(found, Scope):
+            is_function = found.kind == "function" and not found.is_method
+            return _of_symbols(name, module) if is_function else None
+        if found is None or found.startswith("builtins."):
             return None
-        return known, first, module
+        if _is_own(found) and not _has_substitute(node, place):
+            return _of_symbols(last_name(found), None)
+        return _of_symbols(name, module)
 
     def _of_function(self, site: Site) -> Lookup | None:
         found = self.function(site.node.func, site.place)
@@ -304,15 +309,37 @@ class Lookups:
         return Lookup(site, parts, None, site.node.func)
 
 
+def _of_symbols(name: str, module: str | None) -> tuple[Loader, str, str | None] | None:
+    if name not in FUNCTIONS:
+        return None
+    loader, first = FUNCTIONS[name]
+    return Loader(loader, looks_ahead=True, by_first_part=True), first, module
+
+
 def _as_imported(node: cst.BaseExpression, place: Place) -> str:
     """Returns what a function is called where it is imported from; "" if it is not imported."""
     if isinstance(node, cst.Attribute):
         return f"{dotted(node.value) or ''}.{node.attr.value}"
+    imported = _imports_of(node, place)
+    # Of several, the one that there is something to be said of.
+    return next((each for each in imported if not _is_own(each)), (*imported, "")[0])
+
+
+def _imports_of(node: cst.BaseExpression, place: Place) -> list[str]:
     scope = scope_of(node.value, place) if isinstance(node, cst.Name) else None
     if scope is None or not isinstance(node, cst.Name):
-        return ""
-    imported = [each.target for each in scope.bindings[node.value] if each.kind == "import"]
-    return str(imported[-1]) if imported else ""
+        return []
+    return [str(each.target) for each in scope.bindings[node.value] if each.kind == "import"]
+
+
+def _has_substitute(node: cst.BaseExpression, place: Place) -> bool:
+    """Whether another module's function takes the place of ours, where ours cannot be imported."""
+    imported = _imports_of(node, place)
+    return len(imported) > 1 and not all(map(_is_own, imported))
+
+
+def _is_own(module: str) -> bool:
+    return module.partition(".")[0] in _OWN
 
 
 def _receiver(call: cst.Call) -> cst.BaseExpression | None:

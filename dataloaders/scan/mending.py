@@ -103,6 +103,8 @@ class Mender:
             raise RefusedError(f"`{text}` is read only as far as somebody asks for")
         if loop.exits:
             raise RefusedError(f"`{text}` is not read to its end ({min(loop.exits)})")
+        if kind.is_made and self._effects.changes_rows(loop):
+            raise RefusedError(f"the loop changes its rows, by which `{text}` may choose them")
         name = self._effects.interferes(rows, loop)
         if name is not None:
             raise RefusedError(f"the loop uses `{name}`, which `{text}` is made of")

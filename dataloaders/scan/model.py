@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .source import Source
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Loop:
     """A loop.
 
@@ -38,7 +38,7 @@ class Loop:
     names: list[Binding] = field(default_factory=list)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Branch:
     """A part of a function that may be left out, or is repeated."""
 
@@ -48,7 +48,7 @@ class Branch:
     loop: Loop | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Place:
     """Where something stands: its scope, what it is inside of, and what came before it."""
 
@@ -74,7 +74,7 @@ class Place:
         return any(each is loop for each in self.loops())
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Scope:
     """A module, class, function, lambda or comprehension.
 
@@ -128,7 +128,7 @@ class Scope:
         return scope
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Binding:
     """That a name stands for something from here on.
 
@@ -151,7 +151,7 @@ class Binding:
     target: str | Scope | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Changed:
     """That what a variable leads to is changed: an item, an attribute, or by a method.
 
@@ -167,7 +167,7 @@ class Changed:
     value: cst.BaseExpression | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Site:
     """A call."""
 
@@ -187,7 +187,7 @@ class RowOf:
 Argument: TypeAlias = "cst.BaseExpression | RowOf"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Frame:
     """One call on the way from a loop to a lookup: what its parameters stand for.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import libcst as cst
 
+from .lookups import FUNCTIONS
 from .model import Binding, Branch, Changed, Loop, Place, Scope, Site
 from .syntax import children, dotted, root_of
 
@@ -229,9 +230,12 @@ class _Reader:
             self._bind(Binding(name or target, "import", place, target=target))
 
     def import_from(self, node: cst.ImportFrom, scope: Scope, branch: Branch | None) -> None:
-        if isinstance(node.names, cst.ImportStar):
-            return
         module = "." * len(node.relative) + (dotted(node.module) or "" if node.module else "")
+        if isinstance(node.names, cst.ImportStar):
+            for name in FUNCTIONS:  # no others are of interest
+                place = self._place(scope, branch)
+                self._bind(Binding(name, "import", place, target=f"{module}.{name}"))
+            return
         for alias in node.names:
             name = alias.evaluated_name
             target = f"{module}{'' if module.endswith('.') else '.'}{name}"

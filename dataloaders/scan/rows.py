@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
@@ -10,7 +10,7 @@ import libcst as cst
 from .lookups import set_by_methods
 from .model import RowOf, Scope
 from .names import Reaching, annotated_names, last_name
-from .syntax import arguments, dotted, index_of, is_literal, is_slice
+from .syntax import arguments, dotted, index_of, is_literal, is_slice, text_of
 from .values import argument_of
 
 if TYPE_CHECKING:
@@ -35,13 +35,24 @@ _STREAM_TYPES: Final = frozenset(
 _HELD_METHODS: Final = frozenset(
     {
         *("items", "values", "keys", "split", "rsplit", "splitlines", "all", "fetchall"),
-        *("fetchmany", "to_dict", "tolist", "json", "get", "copy", "most_common"),
+        *("fetchmany", "to_dict", "tolist", "json", "readlines", "copy", "most_common"),
     }
 )
-_HELD_FUNCTIONS: Final = frozenset({"list", "sorted", "tuple", "set", "dict", "frozenset", "deque"})
+_HELD_FUNCTIONS: Final = frozenset(
+    {
+        *("builtins.list", "builtins.sorted", "builtins.tuple", "builtins.set", "builtins.dict"),
+        *("builtins.frozenset", "collections.deque"),
+    }
+)
+_OF_LISTS: Final = ("append", "sort", "extend", "insert", "reverse")
+_LIBRARIES: Final = frozenset({"builtins", "collections", "itertools", "csv"})
 _OF_FRAMES: Final = frozenset({"iterrows", "itertuples"})
 _OVER_OTHERS: Final = frozenset(
-    {"enumerate", "zip", "reversed", "map", "filter", "iter", "islice", "chain", "compress"}
+    {
+        *("builtins.enumerate", "builtins.zip", "builtins.reversed", "builtins.map"),
+        *("builtins.filter", "builtins.iter", "itertools.islice", "itertools.chain"),
+        "itertools.compress",
+    }
 )
 _OF_FILES: Final = frozenset({"csv.reader", "csv.DictReader", "builtins.open"})
 _MAX_DEPTH: Final = 8
@@ -57,12 +68,15 @@ class Rows:
             themselves are concerned.
         is_held: Whether they are in a collection, which nothing happens to when it is gone over.
         doubt: What all this hangs on, if on anything.
+        is_made: Whether code of the application's own makes them, or chooses among them, while the
+            loop runs.
     """
 
     is_seen: bool
     is_finite: bool
     is_held: bool
     doubt: str = ""
+    is_made: bool = False
 
     def with_(self, other: Rows) -> Rows:
         """Returns what may be either."""
@@ -71,6 +85,7 @@ class Rows:
             self.is_finite and other.is_finite,
             self.is_held and other.is_held,
             self.doubt or other.doubt,
+            self.is_made or other.is_made,
         )
 
 
@@ -150,19 +165,25 @@ class RowKinds:
         kinds = (self._of_binding(binding, place, frame) for binding in bindings)
         return _either(kinds) or _unsure(node.value)
 
-    def _of_binding(self, binding: Binding, place: Place, frame: Frame | None) -> Rows:
+    def _of_binding(  # noqa: PLR0911 - one for each way to be bound
+        self, binding: Binding, place: Place, frame: Frame | None
+    ) -> Rows:
         found = _by_annotation(binding.annotation)
         if found is not None:
             return found
-        if binding.loop is not None or binding.way or binding.kind == "more":
-            return HELD  # an element of something else, or what was added to
+        if binding.kind == "more":
+            return HELD
         if binding.kind == "parameter":
             given = argument_of(binding.name, place, frame)
             if given is None or isinstance(given[0], RowOf):
                 return self._of_parameter(binding)
-            place, frame = given[1].place, given[1].outer
-            return self.of(given[0], place, frame)
-        if binding.value is None:
+            return self.of(given[0], given[1].place, given[1].outer)
+        loop = binding.loop
+        if loop is not None and loop.rows is not None:
+            # An element of something else; what a stream brings may be streams.
+            is_held = self.of(loop.rows, loop.place, frame).is_held
+            return HELD if is_held else _unsure(binding.name)
+        if binding.value is None or binding.way:
             return _unsure(binding.name)
         return self.of(binding.value, binding.place, frame)
 
@@ -171,6 +192,9 @@ class RowKinds:
         function = binding.place.scope
         if _is_used_as_a_list(binding.name, function):
             return HELD
+        is_public = function.outer is not None and function.outer.kind in {"module", "class"}
+        if is_public and not function.name.startswith("_"):
+            return _unsure(binding.name)  # by others, too
         calls = self._calls.of(function)
         handed = [each for each in calls if binding.name in each.arguments]
         found = _either(self._of_argument(binding.name, each) for each in handed)
@@ -208,31 +232,28 @@ class RowKinds:
         func = node.func
         given = arguments(node)
         plain = [] if given is None else given[0]
-        if isinstance(func, cst.Attribute):
-            if func.attr.value == "over" and plain:
-                return self.of(plain[0], place, frame)
-            if func.attr.value in _HELD_METHODS:
-                return HELD
-            if func.attr.value in _OF_FRAMES:
-                return Rows(is_seen=True, is_finite=True, is_held=False)
         called = self._lookups.qualified(func, place)
-        if isinstance(called, str):
-            found = self._of_library(called, plain, place, frame)
-        else:
+        found: Rows | None
+        if isinstance(called, Scope):
             found = self._of_function(called, node, place, frame)
+        elif called is not None and called.partition(".")[0] in _LIBRARIES:
+            found = self._of_library(called, plain, place, frame)
+        elif isinstance(func, cst.Attribute) and plain and self._lookups.announces(func, place):
+            found = self.of(plain[0], place, frame)
+        else:
+            found = _by_method(func, plain)
         return found or self._of_something(node, place)
 
     def _of_library(
         self, called: str, plain: list[cst.BaseExpression], place: Place, frame: Frame | None
     ) -> Rows | None:
         """Returns what is known of what builtins and the standard library give."""
-        name = last_name(called)
-        if name in _HELD_FUNCTIONS:
+        if called in _HELD_FUNCTIONS:
             return HELD
-        if name in _OVER_OTHERS and plain:
-            return self._of_others(name, plain, place, frame)
-        if called in _OF_FILES or name == "range":
-            return Rows(is_seen=False, is_finite=True, is_held=name == "range")
+        if called in _OVER_OTHERS and plain:
+            return self._of_others(last_name(called), plain, place, frame)
+        if called in _OF_FILES or called == "builtins.range":
+            return Rows(is_seen=False, is_finite=True, is_held=called == "builtins.range")
         return STREAM if called.startswith("itertools.") else None
 
     def _of_others(
@@ -248,28 +269,31 @@ class RowKinds:
         found = _either(kinds)
         if found is None or (name == "iter" and len(plain) > 1):
             return STREAM
-        is_finite = found.is_finite
-        if is_applied:
-            is_finite = is_finite and self._effects.is_harmless_function(plain[0], place)
-        # Of rows that are zipped, those that are seen lead to the key's part that is theirs.
-        is_seen = any(kind.is_seen for kind in kinds) if name == "zip" else found.is_seen
-        return Rows(is_seen, is_finite, is_held=False, doubt=found.doubt)
+        found = replace(found, is_held=False, is_made=found.is_made or is_applied)
+        if is_applied and not self._effects.is_harmless_function(plain[0], place):
+            found = replace(found, is_finite=False)
+        if name == "zip":  # those that are seen lead to the key's part that is theirs
+            found = replace(found, is_seen=any(kind.is_seen for kind in kinds))
+        return found
 
     def _of_generator(self, node: cst.GeneratorExp, place: Place, frame: Frame | None) -> Rows:
         clause = node.for_in
         source = self.of(clause.iter, place, frame)
-        is_harmless = clause.inner_for_in is None and all(
-            self._effects.is_harmless(each, place)
-            for each in (node.elt, *(each.test for each in clause.ifs))
+        parts = (node.elt, *(each.test for each in clause.ifs))
+        is_harmless = (
+            clause.inner_for_in is None
+            and all(self._effects.is_harmless(each, place) for each in parts)
+            and all(self._effects.is_steady(each, place) for each in parts)
         )
-        is_finite = source.is_finite and is_harmless
-        return Rows(source.is_seen, is_finite, is_held=False, doubt=source.doubt)
+        return replace(
+            source, is_finite=source.is_finite and is_harmless, is_held=False, is_made=True
+        )
 
     def _of_function(
-        self, called: Scope | None, node: cst.Call, place: Place, frame: Frame | None
+        self, called: Scope, node: cst.Call, place: Place, frame: Frame | None
     ) -> Rows | None:
         """Returns what is known of what a function gives that was read."""
-        if called is None or called.kind != "function":
+        if called.kind != "function":
             return None
         inner = self._calls.frame_for(called, node, place, frame)
         if called.is_generator:
@@ -290,7 +314,7 @@ class RowKinds:
         if found is None:
             return STREAM
         is_finite = found.is_finite and self._effects.is_harmless_generator(function)
-        return Rows(found.is_seen, is_finite, is_held=False)
+        return replace(found, is_finite=is_finite, is_held=False, is_made=True)
 
     @staticmethod
     def _of_something(node: cst.BaseExpression, place: Place) -> Rows:
@@ -305,19 +329,24 @@ def _by_annotation(annotation: cst.BaseExpression | None) -> Rows | None:
     return STREAM if any(name in _STREAM_TYPES for name in names) else None
 
 
+def _by_method(func: cst.BaseExpression, plain: list[cst.BaseExpression]) -> Rows | None:
+    """Returns what methods give whose names are known everywhere."""
+    if not isinstance(func, cst.Attribute):
+        return None
+    if func.attr.value in _OF_FRAMES:
+        return Rows(is_seen=True, is_finite=True, is_held=False)
+    is_item = func.attr.value == "get" and bool(plain) and (text_of(plain[0]) or "").isidentifier()
+    return HELD if is_item or func.attr.value in _HELD_METHODS else None
+
+
 def _is_used_as_a_list(name: str, function: Scope) -> bool:
     """Whether a function does with a parameter what collections alone allow: `len(rows)`."""
     for site in function.calls:
-        func = site.node.func
-        if isinstance(func, cst.Name) and func.value == "len" and len(site.node.args) == 1:
-            argument = site.node.args[0].value
-            if isinstance(argument, cst.Name) and argument.value == name:
-                return True
-        if (
-            isinstance(func, cst.Attribute)
-            and isinstance(func.value, cst.Name)
-            and func.value.value == name
-            and func.attr.value in {"append", "sort", "extend", "insert", "index"}
-        ):
+        if any(branch.loop is None for branch in site.place.branches()):
+            continue
+        func, args = site.node.func, site.node.args
+        if dotted(func) == "len" and len(args) == 1 and dotted(args[0].value) == name:
+            return True
+        if dotted(func) in {f"{name}.{method}" for method in _OF_LISTS}:
             return True
     return False

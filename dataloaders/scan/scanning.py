@@ -169,9 +169,11 @@ class _Reading:
         return scopes
 
     def _leading(self, added: Iterable[Scope], known: set[str]) -> set[str]:
-        """Returns the names of functions that hold a lookup, or call what does."""
+        """Returns the names of functions that are lookups, hold one, or call what does."""
         found: set[str] = set()
         for scope in added:
+            if scope.kind == "module":
+                found |= _other_names(scope)
             if scope.kind != "function":
                 continue
             for site in scope.calls:
@@ -181,6 +183,19 @@ class _Reading:
                         name = scope.outer.name
                     found.add(name)
         return found - known
+
+
+def _other_names(module: Scope) -> set[str]:
+    """Returns what a module calls lookup functions that have another name."""
+    return {
+        name
+        for name, bindings in module.bindings.items()
+        if name not in FUNCTIONS
+        and any(
+            isinstance(each.target, str) and each.target.rpartition(".")[2] in FUNCTIONS
+            for each in bindings
+        )
+    }
 
 
 def _called(call: object) -> str:

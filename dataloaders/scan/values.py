@@ -26,8 +26,16 @@ PLAIN_METHODS: Final = frozenset(
 )
 """Methods of texts that look-ahead recognises by what they make of a field."""
 
-_PLAIN_FUNCTIONS: Final = frozenset({"str", "int", "float", "dict", "copy", "deepcopy", "tuple"})
+_PLAIN_FUNCTIONS: Final = frozenset(
+    {
+        *("builtins.str", "builtins.int", "builtins.float", "builtins.dict", "builtins.tuple"),
+        *("copy.copy", "copy.deepcopy"),
+    }
+)
 _POPS: Final = frozenset({"pop", "popleft", "get_nowait"})
+OF_TEXT: Final = 2
+"""Arguments of `str.replace`; that of a path has one, and moves a file."""
+
 _MAX_DEPTH: Final = 24
 _WHOLE: Final = (
     *(cst.BooleanOperation, cst.Tuple, cst.List, cst.Dict, cst.Await, cst.Element),
@@ -242,8 +250,7 @@ class Tracer:
         if isinstance(func, cst.Attribute):
             return self._of_method(node, func, arguments, place, frame)
         called = self._lookups.qualified(func, place)
-        name = called.rpartition(".")[2] if isinstance(called, str) else ""
-        if name in _PLAIN_FUNCTIONS and len(given) >= 1:
+        if called in _PLAIN_FUNCTIONS and given:
             return arguments
         is_inside = frame is not None or next(place.loops(), None) is not None
         if is_inside and not self._effects.is_harmless(node, place):
@@ -261,7 +268,8 @@ class Tracer:
         base = self.trace(func.value, place, frame)
         whole = base.with_(arguments)
         method = func.attr.value
-        if method in PLAIN_METHODS and not arguments.loops:
+        is_of_text = method != "replace" or len(node.args) == OF_TEXT
+        if method in PLAIN_METHODS and is_of_text and not arguments.loops:
             return whole
         is_field = bool(node.args) and text_of(node.args[0].value) is not None
         if method == "get" and is_field and (base.loops or base.is_answer):

@@ -241,6 +241,56 @@ LEFT_ALONE = {
         "def f(rows: list):\n    for row in rows:\n        tokens = TokenLoader(row['engine'])\n"
         "        tokens.get(made(row))\n"
     ),
+    "rows chosen by what the loop keeps": (
+        "seen = set()\ndef g(rows):\n    for row in rows:\n        if row['s'] not in seen:\n"
+        "            yield row\n"
+        "def f(rows: list):\n    for row in g(rows):\n        get_token(made(row), 'NSE')\n"
+        "        seen.add(row['s'])\n"
+    ),
+    "rows chosen by what the loop changes": (
+        "def f(rows: list):\n    for row in (row for row in rows if not row['done']):\n"
+        "        get_token(made(row), 'NSE')\n        row['done'] = True\n"
+    ),
+    "rows that are iterators themselves": (
+        "def f(table: list, names: list):\n    for pairs in (zip(names, each) for each in table):\n"
+        "        row = dict(pairs)\n        get_token(made(row), 'NSE')\n"
+    ),
+    "rows of a row that a stream brings": (
+        "import itertools\ndef f(rows: list):\n    for _, group in itertools.groupby(rows):\n"
+        "        for row in group:\n            if get_token(made(row), 'NSE'): break\n"
+    ),
+    "what a request answers": (
+        "import requests\ndef f():\n    for line in requests.get('/stream'):\n"
+        "        get_token(line[::-1], 'NSE')\n"
+    ),
+    "what a session answers": (
+        "def f(session):\n    for line in session.get('https://host/stream'):\n"
+        "        get_token(line[::-1], 'NSE')\n"
+    ),
+    "what somebody else's list() gives": (
+        "import payments\ndef f():\n    for line in payments.list():\n"
+        "        get_token(line[::-1], 'NSE')\n"
+    ),
+    "a key that consumes what the row has": (
+        "def f(rows: list):\n    for row in rows:\n        get_token(''.join(row['parts']), 'NSE')\n"
+    ),
+    "a key that a defaultdict adds": (
+        "import collections\ndef f(rows: list):\n    names = collections.defaultdict(str)\n"
+        "    for row in rows:\n        get_token(names[row['id']], 'NSE')\n    return names\n"
+    ),
+    "a key that moves a file": (
+        "def f(rows: list, to):\n    return [get_token(row['path'].replace(to), 'NSE') for row in rows]\n"
+    ),
+    "a key that somebody else's cache has": (
+        "def f(rows: list, cache):\n    return [get_token(cache.get(row['id']), 'NSE') for row in rows]\n"
+    ),
+    "a parameter that others may hand a stream": (
+        "def f(rows):\n    for row in rows:\n        get_token(made(row), 'NSE')\nf([{'x': 'TCS'}])\n"
+    ),
+    "a parameter that is asked whether it is a list": (
+        "def f(rows):\n    if isinstance(rows, list):\n        print(len(rows))\n    for row in rows:\n"
+        "        get_token(made(row), 'NSE')\n"
+    ),
     "the body of a class": (
         "rows = [1, 2]\nclass A:\n    made = [3]\n    for row in rows:\n"
         "        get_token(str(made[0])[::-1] + made(row), 'NSE')\n"
@@ -273,6 +323,55 @@ def test_a_function_that_is_not_ours_is_named_and_its_loop_left_alone(tmp_path: 
         ("database.token_db", ONE_LINE)
     ]
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "try:\n    from dataloaders.symbols import get_token\nexcept ImportError:\n    from database import get_token",
+        "try:\n    from database import get_token\nexcept ImportError:\n    from dataloaders.symbols import get_token",
+        "from database import *",
+        "import database",
+    ],
+)
+def test_a_function_that_may_be_another_has_no_over(tmp_path: Path, head: str) -> None:
+    name = "database.get_token" if head == "import database" else "get_token"
+    text = f"def f(rows: list):\n    return [{name}(made(row), 'NSE') for row in rows]\n"
+    path = code(tmp_path, text, head)
+    found = scan([path], fix=True)
+    assert [(each.unmigrated, each.verdict) for each in found.findings] == [("database", ONE_LINE)]
+    assert found.changed == []
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        ("from dataloaders.symbols import *", "get_token"),
+        ("import dataloaders.symbols", "dataloaders.symbols.get_token"),
+        ("from dataloaders import symbols as s", "s.get_token"),
+        ("from dataloaders.symbols import get_token as token", "token"),
+        ("from .own import get_token", "get_token"),
+        ("from own import token_of", "token_of"),
+        ("import own", "own.token_of"),
+    ],
+)
+def test_however_it_is_imported(tmp_path: Path, head: str, name: str) -> None:
+    (tmp_path / "own.py").write_text(
+        "from dataloaders.symbols import get_token\nfrom dataloaders.symbols import get_token as token_of\n"
+    )
+    text = f"def f(rows: list):\n    return [{name}(made(row), 'NSE') for row in rows]\n"
+    path = code(tmp_path, text, head)
+    found = scan([tmp_path], fix=True)
+    assert found.changed == [path]
+    assert f"for row in {name}.over(rows, lambda row: (made(row), 'NSE'))]" in path.read_text()
+
+
+def test_a_method_of_a_master(tmp_path: Path) -> None:
+    text = (
+        "from dataloaders.symbols import SymbolMaster\ndef f(rows: list, master: SymbolMaster):\n"
+        "    return [master.get_token(row['s'], row['e']) for row in rows]\n"
+    )
+    assert [each.verdict for each in scan([code(tmp_path, text, "")]).findings] == [SEEN]
 
 
 # -- files
