@@ -66,7 +66,7 @@ class Judge:
         self._calls = Calls(names, lookups, self._scopes)
         effects = Effects(lookups, self._scopes)
         self._in_loops: dict[tuple[int, int], bool] = {}
-        self._tracer = Tracer(lookups, effects)
+        self._tracer = Tracer(lookups, effects, self._calls)
         self._kinds = RowKinds(lookups, self._calls, effects)
         self._mender = Mender(lookups, self._kinds, effects)
 

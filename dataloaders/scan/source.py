@@ -52,6 +52,7 @@ class Source:
         raw: Its bytes.
 
     Attributes:
+        text: Its text.
         tree: Its syntax tree.
 
     Raises:
@@ -63,8 +64,8 @@ class Source:
         self._raw = raw
         try:
             self._encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
-            self._text = raw.decode(self._encoding)
-            self.tree = cst.parse_module(self._text)
+            self.text = raw.decode(self._encoding)
+            self.tree = cst.parse_module(self.text)
         except (cst.ParserSyntaxError, SyntaxError, ValueError, LookupError) as error:
             raise UnreadableError(path, getattr(error, "message", error)) from error
         except RecursionError as error:
@@ -72,7 +73,7 @@ class Source:
 
     @cached_property
     def _lines(self) -> list[str]:
-        return _LINE.findall(self._text)
+        return _LINE.findall(self.text)
 
     @cached_property
     def _positions(self) -> dict[cst.CSTNode, object]:
@@ -91,12 +92,9 @@ class Source:
         """Returns a node as it is written."""
         return self.tree.code_for_node(node)
 
-    def changed(self, changes: Iterable[Change]) -> bytes | None:
-        """Returns the file's bytes with some changes, all others as they were.
-
-        None if a node's text is not found where it should be, or the encoding cannot say it.
-        """
-        text = self._text
+    def changed(self, changes: Iterable[Change]) -> str | None:
+        """Returns the file's text with some changes; None if a node is not where it should be."""
+        text = self.text
         starts = [0]
         for line in self._lines:
             starts.append(starts[-1] + len(line))
@@ -108,16 +106,16 @@ class Source:
             spans.append((*span, change))
         for start, end, change in sorted(spans, key=lambda span: span[0], reverse=True):
             text = "".join((text[:start], change.before, text[start:end], change.after, text[end:]))
+        return text
+
+    def encoded(self, text: str | None) -> bytes | None:
+        """Returns a text as the file's bytes; None if its encoding cannot say what it said."""
+        if text is None or self.text.encode(self._encoding) != self._raw:
+            return None
         try:
-            if self._text.encode(self._encoding) != self._raw:
-                return None
             return text.encode(self._encoding)
         except UnicodeError:
             return None
-
-    def lines(self, first: int, last: int) -> str:
-        """Returns some lines, without the indentation of the first and the last one's end."""
-        return "".join(self._lines[first - 1 : last]).strip()
 
     def _range(self, node: cst.CSTNode) -> cst.metadata.CodeRange:
         return self._positions[node]  # type: ignore[return-value]  # what that provider gives
@@ -126,10 +124,15 @@ class Source:
         place = self._range(node)
         start = starts[place.start.line - 1] + place.start.column
         code = self.code(node)
-        if not self._text.startswith(code, start):
+        if not self.text.startswith(code, start):
             # A form feed in the indentation is no column of the tree's.
             blank = _BLANK.match(self._lines[place.start.line - 1])
             start += blank[0].count("\f") if blank else 0
-            if not self._text.startswith(code, start):
+            if not self.text.startswith(code, start):
                 return None
         return start, start + len(code)
+
+
+def lines_of(text: str, first: int, last: int) -> str:
+    """Returns some lines of a text, without the indentation of the first and the last one's end."""
+    return "".join(_LINE.findall(text)[first - 1 : last]).strip()

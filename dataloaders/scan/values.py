@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 import libcst as cst
 
-from .model import RowOf
+from .model import RowOf, Scope
 from .names import Reaching, scope_of
 from .syntax import children, has_step, index_of, is_literal, is_slice, root_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .calls import Calls
     from .effects import Effects
     from .lookups import Lookups
     from .model import Argument, Binding, Changed, Frame, Loop, Place
@@ -37,6 +38,7 @@ OF_TEXT: Final = 2
 """Arguments of `str.replace`; that of a path has one, and moves a file."""
 
 _MAX_DEPTH: Final = 24
+_MAX_STEPS: Final = 2_000
 _WHOLE: Final = (
     *(cst.BooleanOperation, cst.Tuple, cst.List, cst.Dict, cst.Await, cst.Element),
     *(cst.DictElement, cst.StarredDictElement, cst.FormattedStringExpression),
@@ -103,18 +105,24 @@ class Tracer:
     Args:
         lookups: Tells lookups from other calls.
         effects: Tells which calls always give the same.
+        calls: Tells what functions are called with.
     """
 
-    def __init__(self, lookups: Lookups, effects: Effects) -> None:
+    def __init__(self, lookups: Lookups, effects: Effects, calls: Calls) -> None:
         self._lookups = lookups
         self._effects = effects
+        self._calls = calls
         self._depth = 0
+        self._left = _MAX_STEPS
 
     def trace(self, value: Argument, place: Place, frame: Frame | None) -> Trace:
         """Returns what a value depends on, at a place that was come to by way of a frame."""
         if isinstance(value, RowOf):
             return Trace(loops=frozenset({value.loop}))
-        if self._depth > _MAX_DEPTH:
+        if self._depth == 0:
+            self._left = _MAX_STEPS
+        self._left -= 1
+        if self._depth > _MAX_DEPTH or self._left < 0:
             return FIXED.computed()
         self._depth += 1
         try:
@@ -193,18 +201,61 @@ class Tracer:
     # -- what stands in rows
 
     def _of_subscript(self, node: cst.Subscript, place: Place, frame: Frame | None) -> Trace:
+        index = index_of(node)
+        if index is not None and is_literal(index):
+            return self._with_changes(
+                node, self._item(node.value, index, place, frame), place, frame
+            )
         base = self.trace(node.value, place, frame)
         if is_slice(node):
             return base.computed() if has_step(node) and base.loops else base
-        index = index_of(node)
         inner = FIXED if index is None else self.trace(index, place, frame)
         found = base.with_(inner)
-        if index is None or is_literal(index) or (not inner.loops and not inner.is_carried):
+        if index is None or (not inner.loops and not inner.is_carried):
             return self._with_changes(node, found, place, frame)
         counter = self._counted(index, node.value, place)
         if counter is not None and not base.loops:
             return Trace(loops=frozenset({counter}), is_open=base.is_open, is_indexed=True)
         return found.computed()
+
+    def _item(
+        self, node: Argument, index: cst.BaseExpression, place: Place, frame: Frame | None
+    ) -> Trace:
+        """Returns what an item depends on: that one alone, where its dictionary is to be seen."""
+        self._left -= 1
+        if isinstance(node, RowOf) or self._left < 0:
+            return self.trace(node, place, frame)
+        if isinstance(node, cst.Dict):
+            return self._of_display(node, index, place, frame)
+        if isinstance(node, cst.Name):
+            reaching = Reaching(node.value, place)
+            given = argument_of(node.value, place, frame)
+            if given is not None:
+                return self._item(given[0], index, given[1].place, given[1].outer)
+            binding = reaching.bindings[0] if reaching.is_certain else None
+            if binding is not None and binding.kind == "value" and not binding.way:
+                assert binding.value is not None  # noqa: S101 - of that kind
+                return self._item(binding.value, index, binding.place, frame)
+        if isinstance(node, cst.Call):
+            called = self._lookups.qualified(node.func, place)
+            if _may_be_gone_into(called):
+                inner = self._calls.frame_for(called, node, place, frame)
+                found = FIXED
+                for value, at in called.returns:
+                    found = found.with_(self._item(value, index, at, inner))
+                return found
+        return self.trace(node, place, frame)
+
+    def _of_display(
+        self, node: cst.Dict, index: cst.BaseExpression, place: Place, frame: Frame | None
+    ) -> Trace:
+        found = FIXED
+        for element in reversed(node.elements):
+            if isinstance(element, cst.StarredDictElement):
+                found = found.with_(self._item(element.value, index, place, frame))
+            elif isinstance(element, cst.DictElement) and element.key.deep_equals(index):
+                return found.with_(self.trace(element.value, place, frame))
+        return found
 
     def _counted(
         self, index: cst.BaseExpression, rows: cst.BaseExpression, place: Place
@@ -252,6 +303,12 @@ class Tracer:
         called = self._lookups.qualified(func, place)
         if called in _PLAIN_FUNCTIONS and given:
             return arguments
+        if _may_be_gone_into(called):
+            inner = self._calls.frame_for(called, node, place, frame)
+            found = FIXED
+            for value, at in called.returns:
+                found = found.with_(self.trace(value, at, inner))
+            return found
         is_inside = frame is not None or next(place.loops(), None) is not None
         if is_inside and not self._effects.is_harmless(node, place):
             return replace(arguments, is_plain=False, is_fresh=True)
@@ -286,6 +343,16 @@ class Tracer:
             if loop.kind == "while":
                 return Trace(loops=frozenset({loop}))
         return found
+
+
+def _may_be_gone_into(called: str | Scope | None) -> TypeGuard[Scope]:
+    """Whether what a function returns is to be seen."""
+    return (
+        isinstance(called, Scope)
+        and called.kind == "function"
+        and not called.is_generator
+        and bool(called.returns)
+    )
 
 
 def overwritten(node: cst.BaseExpression, place: Place) -> list[Changed]:
