@@ -84,20 +84,24 @@ class Mender:
         if not any(_has_row(part) for part in parts):
             raise RefusedError("the key is the same in each round, or not of the row")
         rows, way = _innermost(loop, rendering.ways, self._lookups)
-        self._check_rows(self._kinds.of(rows, loop.place, None), rows, loop)
         certain = frame is None and _is_certain(site.place, loop)
         asker = self._asker(lookup, loop, frame)
         fields = _fields(parts, lookup, loop, way, by_name=certain)
-        return Announcement(rows, f"{asker}.over(", f", {fields})")
+        found = Announcement(rows, f"{asker}.over(", f", {fields})")
+        if isinstance(rows, cst.Tuple) and not rows.lpar:
+            found = Announcement(rows, f"{asker}.over((", f"), {fields})")
+        self._check_rows(self._kinds.of(rows, loop.place, None), found, loop)
+        return found
 
-    def _check_rows(self, kind: Rows, rows: cst.BaseExpression, loop: Loop) -> None:
+    def _check_rows(self, kind: Rows, found: Announcement, loop: Loop) -> None:
+        rows = found.rows
         if kind.is_held:
             return
         text = _one_line(loop.place.scope.source.code(rows))
         if not kind.is_finite:
             raise RefusedError(
                 f"`{text}` may have effects or no end when it is read before the loop; "
-                "if it is a list, announce it"
+                f"if it is a list, go over `{found.before}{text}{found.after}`"
             )
         if loop.is_lazy:
             raise RefusedError(f"`{text}` is read only as far as somebody asks for")

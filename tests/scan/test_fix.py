@@ -38,6 +38,8 @@ LOOPS = st.sampled_from(
         ("for row in", "rows", ":"),
         ("for row in", "( rows )", " :"),
         ("for row in", "rows[ 1: ]", ":"),
+        ("for row in", "rows [0], *rows", ":"),
+        ("for row in", "rows if data else[]", ":"),
         ("for row in", 'data["ä\\n"]', ":  # ü in a comment"),
         ("for i, row in", "enumerate( rows , 1)", ":"),
         ("async def g():\n{0} for row in", "list(rows)", ":"),
@@ -98,6 +100,8 @@ def test_all_but_one_line_stays_as_it_was(  # noqa: PLR0917 - what files differ 
     assert len(changed) == 1
     written = "utf-8" if encoding == "none" else encoding.removesuffix("-sig")
     before, after = (each.decode(written) for each in changed[0])
+    if rows.startswith("rows [0]"):  # a tuple without parentheses, which an argument needs
+        before = before.replace(rows, f"({rows})")
     announced = re.sub(r"get_token\.over\((.*), lambda row: \(made\(row\), 'ä'\)\)", r"\1", after)
     assert announced == before
     assert (found.findings[0].changed or "none") in after
