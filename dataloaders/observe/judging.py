@@ -86,6 +86,12 @@ class Judge:
             repeats.ended(sent, link, answer)
         repeats.got(sent, link, answers)
 
+    def interrupted(self, sent: BatchRecord) -> None:
+        """Takes note of a batch that was interrupted: it is not under way any more."""
+        link, sent.link = sent.link, None
+        if link is not None and link.place is not None:
+            link.place.sent = None
+
 
 def _callers(batch: Batch) -> int:
     """Returns how many wait for a batch."""

@@ -71,8 +71,6 @@ MAX_KEY: Final = 200
 MAX_LATE: Final = 20
 """Places that ask too late of which a record takes note."""
 
-_MAX_BROUGHT: Final = 20_000  # keys of which it is known which batch has brought them
-
 
 class Record:
     """What happened in one scope.
@@ -179,6 +177,8 @@ class Record:
         if self.ended_at is not None:
             return
         self.ended_at = perf_counter()
+        if self.detects:  # who asks from now on asks too late
+            self.tell_of_each_lookup()
         try:
             if self.needs_callers:
                 self.sum_up()
@@ -268,10 +268,12 @@ class LoaderRecord:
         self.is_stated = loader.is_stated
         self._full_at = loader.max_batch_size if loader.batch else None
         self._record = record
-        self._may_repeat = loader.mode == ON and loader.batch
+        self._may_repeat = loader.mode == ON and loader.batch and loader.max_batch_size != 1
         self._has_cache = loader.cache
         self._loaders: list[ref[DataLoader[Any, Any]]] = []
         self._ledgers: list[Ledger] = []
+        # What ledgers had counted that are let go of.
+        self._expected_before = self._used_before = 0
         self._counts = Stats()
         self._went_along = 0
         self._brought: dict[Hashable, BatchRecord] = {}
@@ -282,15 +284,14 @@ class LoaderRecord:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        if self._ledgers:
-            counts.expected = self._expected()
-            counts.used = 0
-            for ledger in self._ledgers:
-                counts.used += ledger.used
+        counts.expected = self._expected()
+        counts.used = self._used_before
+        for ledger in self._ledgers:
+            counts.used += ledger.used
         return counts
 
     def _expected(self) -> int:
-        expected = 0
+        expected = self._expected_before
         for ledger in self._ledgers:
             expected += ledger.expected
         return expected
@@ -359,8 +360,9 @@ class LoaderRecord:
                 sent.ahead = set()
         self._brought.clear()
         self._seen.clear()
-        self._counts = self.stats
-        self._ledgers.clear()
+        stats = self.stats
+        self._expected_before, self._used_before = stats.expected, stats.used
+        self._ledgers = []
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
 
@@ -411,7 +413,7 @@ class LoaderRecord:
             if record.repeats.needs_lookups:
                 record.tell_of_each_lookup()
         record.add_batch(sent)
-        if record.keeps_lookups and record.ended_at is None and len(self._brought) < _MAX_BROUGHT:
+        if record.keeps_lookups and record.ended_at is None and sent.number >= 0:
             self._brought.update(dict.fromkeys(batch.keys, sent))
         for observer in record.observers:
             observer.batch_began(sent, batch)
@@ -443,6 +445,7 @@ class LoaderRecord:
 
     def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that was interrupted."""
+        self._judge.interrupted(sent)
         for observer in self._record.observers:
             observer.batch_interrupted(sent, batch)
 

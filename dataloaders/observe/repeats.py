@@ -105,12 +105,15 @@ class Repeats:
         self.needs_lookups |= place.key is not None
         if chain is None and place.key is not None:
             chain = self._by_way_of_known(texts - place.parts, place)
-        tries = 0
-        if chain is None and place.tries_elsewhere(key):
-            chain, tries = place.chain, place.tries
+        tries = place.tries if chain is None and _share(key, place.key) else 0
+        if 0 < tries <= MAX_TRIES:
+            chain = place.chain
         # What was opened while the one before was under way is another task's, or was meant for
         # it; and what is asked for again cannot be asked for with what it was asked for before.
-        may_count = sent.asked == 1 and sent.opened >= place.ended and identity not in place.known
+        follows = sent.opened >= place.ended and not place.is_under_way
+        may_count = sent.asked == 1 and follows and identity not in place.known
+        if may_count:
+            place.sent = sent
         place.caller, place.are_of_use = caller, are_of_use
         return Link(chain or object(), place if may_count else None, identity, key, tries)
 
@@ -130,6 +133,7 @@ class Repeats:
     def refused(self, link: Link, begun: float) -> None:
         """Takes note of one that was not sent because it was one too many."""
         if link.place is not None:
+            link.place.sent = None
             link.place.add(Sent(0.0, begun, link.chain))
 
     def got(self, sent: BatchRecord, link: Link, keys: Mapping[Hashable, Any]) -> None:
@@ -170,7 +174,7 @@ class Repeats:
             place.decide()
             place.known.clear()
             place.parts.clear()
-            place.key = None
+            place.key = place.sent = None
 
     def _place(self, sent: BatchRecord, caller: Caller) -> _Place | None:
         name = (sent.loader, caller.spots, sent.flow)
@@ -282,7 +286,8 @@ class _Place:
         caller: Who asked last.
         are_of_use: See `Repeats.begins`.
         asked: How many lookups the scope had seen when it last had an answer.
-        begun: When the last batch was sent.
+        sent: The last batch.
+        begun: When it was sent.
         ended: When it had its answer.
         known: The keys that were asked for.
         parts: The texts in them.
@@ -311,6 +316,7 @@ class _Place:
         "loader",
         "parts",
         "seconds",
+        "sent",
         "tries",
     )
 
@@ -318,6 +324,7 @@ class _Place:
         self.loader = loader
         self.caller = caller
         self.are_of_use: Callable[[set[Hashable]], bool] = bool
+        self.sent: BatchRecord | None = None
         self.begun = self.ended = 0.0
         self.known: set[Hashable] = set()
         self.parts: set[str] = set()
@@ -339,9 +346,10 @@ class _Place:
         """Returns what there is to tell of it."""
         return Repeated(self.loader, self.caller, self.count, self.seconds)
 
-    def tries_elsewhere(self, key: Any) -> bool:  # noqa: ANN401 - any key
-        """Whether a key shares something with the one before, which had no answer."""
-        return 0 < self.tries <= MAX_TRIES and _share(key, self.key)
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the last batch has no answer yet."""
+        return self.sent is not None and self.sent.ended_at is None
 
     def add(self, sent: Sent, ahead: set[Hashable] | None = None) -> None:
         """Adds a batch; one with which others went along, once it is clear whether to any use."""

@@ -21,16 +21,25 @@ def stating(connected: Connected) -> Connected:
     return connected if watch is None else _Stating(connected, watch)
 
 
+def untold(connected: Connected) -> Connected:
+    """Returns what runs statements that are not for the keys of a batch, and tells of none."""
+    return connected.told if isinstance(connected, _Stating) else connected
+
+
 class _Stating:
-    """A connection for one batch that is watched; see `Connected`."""
+    """A connection for one batch that is watched; see `Connected`.
+
+    Attributes:
+        told: The connection, as it is.
+    """
 
     def __init__(self, connected: Connected, watch: BatchWatch) -> None:
-        self._connected = connected
+        self.told = connected
         self._watch = watch
 
     @property
     def engine(self) -> Engine:
-        return self._connected.engine
+        return self.told.engine
 
     def __call__(self, text: str, parameters: Any, *, describe: bool) -> tuple[list[Row], Any]:  # noqa: ANN401 - the driver's parameters
         dialect = self.engine.dialect
@@ -38,7 +47,7 @@ class _Stating:
         begun = perf_counter()
         count = None
         try:
-            rows, description = self._connected(text, parameters, describe=describe)
+            rows, description = self.told(text, parameters, describe=describe)
             count = len(rows)
         finally:
             seconds = perf_counter() - begun
@@ -46,4 +55,4 @@ class _Stating:
         return rows, description
 
     def inquire(self, text: str, parameters: Any) -> list[Row]:  # noqa: ANN401 - the driver's parameters
-        return self._connected.inquire(text, parameters)
+        return self.told.inquire(text, parameters)

@@ -13,6 +13,7 @@ from dataloaders.errors import ConfigurationError
 
 from .data_version import DataVersion, is_file
 from .sources import source_of
+from .stated import untold
 from .version_rows import begin_version, name_of, take_part, versions
 from .writes import note_writes
 
@@ -109,7 +110,8 @@ class _Read:
 
     def fetch(self, execute: Connected, keys: Keys) -> Rows:  # noqa: ARG002 - as a loader's
         """Returns the version of each table, and whether triggers keep it."""
-        rows, _ = execute(_text_for(execute.engine.dialect), (), describe=False)
+        query = _text_for(execute.engine.dialect)
+        rows, _ = untold(execute)(query, (), describe=False)
         return {name: (version, bool(is_watched)) for name, version, is_watched in rows}
 
 
