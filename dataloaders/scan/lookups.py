@@ -137,7 +137,11 @@ class Lookups:
         self, node: cst.BaseExpression, place: Place
     ) -> tuple[Loader, str, str | None] | None:
         """Returns of a lookup function its loader, first argument, and module if not ours."""
-        if isinstance(node, cst.Attribute) and self._is_master(node.value, place):
+        if (
+            isinstance(node, cst.Attribute)
+            and node.attr.value in FUNCTIONS
+            and self._is_master(node.value, place)
+        ):
             return _of_symbols(node.attr.value, None)
         found = self._names.qualified(node, place)
         module, _, name = _as_imported(node, place).rpartition(".")
@@ -253,7 +257,7 @@ class Lookups:
     def _class_of_import(self, target: str, place: Place, depth: int) -> str | Scope | None:
         """Returns the class of a variable of another module."""
         module, _, name = target.rpartition(".")
-        found = self._names.module(module.lstrip("."), place.scope.source.path)
+        found = self._names.module(module.lstrip("."), place.scope.source)
         if found is None or found is place.scope.module or name not in found.bindings:
             return None
         return self._class_of_binding(found.bindings[name][-1], depth - 1) if depth > 0 else None

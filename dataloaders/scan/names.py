@@ -10,10 +10,10 @@ from .model import Scope
 from .syntax import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .model import Binding, Branch, Place
+    from .source import Source
 
 _MAX_PARTS: Final = 12
 _MAX_STEPS: Final = 8
@@ -97,16 +97,18 @@ class Names:
 
     def add(self, module: Scope) -> None:
         """Takes in a module under every name that its path allows for."""
-        parts = list(module.source.path.resolve().with_suffix("").parts[1:])
-        if parts[-1] == "__init__":
-            parts.pop()
+        *folders, name = module.source.parts[1:]
+        stem = name.removesuffix(".py")
+        parts = folders if stem == "__init__" else [*folders, stem]
         for start in range(max(0, len(parts) - _MAX_PARTS), len(parts)):
             self._modules.setdefault(".".join(parts[start:]), []).append(module)
 
-    def module(self, name: str, near: Path) -> Scope | None:
+    def module(self, name: str, near: Source) -> Scope | None:
         """Returns the module of a name; of several, the one nearest to the file that asks."""
         found = self._modules.get(name, ())
-        return max(found, key=lambda each: _in_common(each.source.path, near), default=None)
+        if len(found) < 2:  # noqa: PLR2004 - several
+            return next(iter(found), None)
+        return max(found, key=lambda each: _in_common(each.source.parts, near.parts))
 
     def qualified(self, node: cst.CSTNode, place: Place) -> str | Scope | None:
         """Returns what a name, or an attribute of one, stands for.
@@ -171,12 +173,12 @@ class Names:
         if not target.startswith("."):
             return self._followed(target, module, steps)
         name = target.lstrip(".")
-        folder = list(module.source.path.resolve().parts[1:])
+        folder = list(module.source.parts[1:])
         folder = folder[: len(folder) - (len(target) - len(name))][-_MAX_PARTS + 1 :]
         return self._followed(".".join([*folder, name]), module, steps)
 
     def _followed(self, name: str, asking: Scope, steps: int = _MAX_STEPS) -> str | Scope | None:
-        near = asking.source.path
+        near = asking.source
         whole = self.module(name, near)
         if whole is not None and whole is not asking:
             return whole
@@ -187,9 +189,9 @@ class Names:
         return self.member(found, member, steps - 1) or name
 
 
-def _in_common(one: Path, other: Path) -> int:
+def _in_common(one: Sequence[str], other: Sequence[str]) -> int:
     count = 0
-    for ours, theirs in zip(one.resolve().parts, other.resolve().parts, strict=False):
+    for ours, theirs in zip(one, other, strict=False):
         if ours != theirs:
             break
         count += 1

@@ -64,8 +64,10 @@ class Reading:
         classes = self._defining(left, fresh)
         fresh += classes
         wanted: set[str] = set()
+        on_the_way: list[Scope] = []
         for _ in range(MAX_CALLS + 1):
             added = [scope for path in fresh for scope in self._take(path, left.pop(path))]
+            on_the_way += added if wanted else self._with_lookups(added)
             names = self._leading(added, wanted)
             wanted |= names
             if not names:
@@ -74,7 +76,7 @@ class Reading:
                 rb"\b(?:" + b"|".join(map(re.escape, map(str.encode, names))) + rb")\b"
             )
             fresh = [path for path, raw in left.items() if words.search(raw)]
-        self._read_imported()
+        self._read_imported(on_the_way)
 
     def cases(self) -> list[Case]:
         """Returns the lookups in the loops of the files, and those that their loops come to."""
@@ -86,11 +88,20 @@ class Reading:
             or case.lookup.site.place.scope.source.path in self._given
         ]
 
-    def _read_imported(self) -> None:
-        """Reads what the files import that is beside them, to know what its functions do."""
+    def _with_lookups(self, scopes: list[Scope]) -> list[Scope]:
+        """Returns the scopes of those modules that have a lookup."""
+        having = {
+            id(scope.module)
+            for scope in scopes
+            if any(self._lookups.lookup(site) is not None for site in scope.calls)
+        }
+        return [scope for scope in scopes if id(scope.module) in having]
+
+    def _read_imported(self, scopes: Iterable[Scope]) -> None:
+        """Reads what modules import that is beside them, to know what its functions do."""
         taken = {scope.source.path.resolve() for scope in self._scopes}
         errors = dict(self.errors)  # what is wrong with other files is not asked
-        for scope in list(self._scopes):
+        for scope in scopes:
             for bindings in scope.bindings.values():
                 for binding in bindings:
                     if not isinstance(binding.target, str):

@@ -54,6 +54,7 @@ class Source:
     Attributes:
         text: Its text.
         tree: Its syntax tree.
+        parts: The parts of its path, without links.
 
     Raises:
         UnreadableError: It is no Python.
@@ -61,6 +62,7 @@ class Source:
 
     def __init__(self, path: Path, raw: bytes) -> None:
         self.path = path
+        self.parts = path.resolve().parts
         self._raw = raw
         try:
             self._encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)

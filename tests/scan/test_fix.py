@@ -150,6 +150,40 @@ def test_a_function_where_rows_may_have_no_key(tmp_path: Path, body: str) -> Non
     assert line.replace('"', "'") in path.read_text()
 
 
+@pytest.mark.parametrize(
+    ("target", "part", "announced"),
+    [
+        ("row, n", "n[::-1]", "lambda item: (item[1][::-1], 'NSE')"),
+        ("n, (row, item)", "item[::-1]", "lambda each: (each[1][1][::-1], 'NSE')"),
+        ("row.n, other", "other[::-1]", "lambda row: (row[1][::-1], 'NSE')"),
+        ("(a, b)", "f'{b}{a}'", "lambda row: (f'{row[1]}{row[0]}', 'NSE')"),
+    ],
+)
+def test_what_the_row_is_called(tmp_path: Path, target: str, part: str, announced: str) -> None:
+    path = code(
+        tmp_path,
+        f"def f(rows: list):\n    for {target} in rows:\n        get_token({part}, 'NSE')\n",
+    )
+    scan([path], fix=True)
+    assert f"    for {target} in get_token.over(rows, {announced}):\n" in path.read_text()
+
+
+def test_a_function_of_another_module_without_lookups(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "texts.py").write_text("def cut(text): return text[1:][::-1]\n")
+    (tmp_path / "app" / "cutting.py").write_text("from .texts import cut\n")
+    for line in ("from app.texts import cut", "from .texts import cut", "from . import texts"):
+        name = "texts.cut" if line.endswith("texts") else "cut"
+        path = tmp_path / "app" / "code.py"
+        path.write_text(
+            f"{line}\nfrom dataloaders.symbols import get_token\n"
+            f"def f(rows: list):\n    return [get_token({name}(row['s']), 'NSE') for row in rows]\n"
+        )
+        for paths in ([path], [tmp_path]):
+            assert [each.verdict for each in scan(paths).findings] == [ONE_LINE]
+        assert mended_line(path, 4) is not None
+
+
 # -- what is left alone
 
 
@@ -254,6 +288,15 @@ LEFT_ALONE = {
     "rows chosen by what the loop changes": (
         "def f(rows: list):\n    for row in (row for row in rows if not row['done']):\n"
         "        get_token(made(row), 'NSE')\n        row['done'] = True\n"
+    ),
+    "rows chosen by what the loop changes under another name": (
+        "def g(rows):\n    for each in rows:\n        if not each['done']:\n            yield each\n"
+        "def f(rows: list):\n    for row in g(rows):\n        get_token(made(row), 'NSE')\n"
+        "        row['done'] = True\n"
+    ),
+    "a key that the loop writes into the row": (
+        "def f(rows: list):\n    for row in rows:\n        row['s'] = made(row)\n"
+        "        get_token(row['s'], 'NSE')\n"
     ),
     "rows that are iterators themselves": (
         "def f(table: list, names: list):\n    for pairs in (zip(names, each) for each in table):\n"
@@ -393,6 +436,18 @@ def test_a_file_that_is_no_python_is_left_as_it_is(tmp_path: Path) -> None:
     found = scan([tmp_path], fix=True)
     assert {path.name for path in found.errors} == set(bad)
     assert {name: (tmp_path / name).read_bytes() for name in bad} == bad
+
+
+def test_a_file_that_its_encoding_does_not_write_as_it_was_is_left(tmp_path: Path) -> None:
+    """Two pairs of bytes are one sign in cp932, of which only the other one would be written."""
+    text = f"{IMPORT}\n{PURE}\ndef f(rows: list):\n    return [get_token(made(row), 'NSE') for row in rows]\n"
+    raw = b"# coding: cp932\n# \x87\x90\n" + text.encode()
+    path = tmp_path / "code.py"
+    path.write_bytes(raw)
+    found = scan([path], fix=True)
+    assert list(found.errors) == [path]
+    assert found.changed == []
+    assert path.read_bytes() == raw
 
 
 def test_what_is_passed_by(tmp_path: Path) -> None:
