@@ -391,7 +391,9 @@ class LoaderRecord:
     def collecting(self, cause: str) -> BatchRecord:
         """Takes note of a batch that is opened for a key."""
         record = self._record
-        if not record.needs_callers or cause == "in step":
+        if cause == "in step":  # who asks for its first key is not known
+            return BatchRecord(self, self.name, "tick", None, None)
+        if not record.needs_callers:
             return BatchRecord(self, self.name, cause, None, None)
         flow = flow_here(on_loop=cause == "tick") if record.detects else None
         return BatchRecord(self, self.name, cause, caller(), flow)
