@@ -604,7 +604,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             The rows as they were given; those of an iterator as a list.
 
         Raises:
-            ConfigurationError: The fields are none, or in none of the rows.
+            ConfigurationError: There are no fields, or they are names that none of the rows has. (A
+                function that fails says that its row has no key.)
         """
         if self._shadow is not None:
             return self._shadow.batched.over(rows, *fields)

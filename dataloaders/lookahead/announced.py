@@ -23,7 +23,7 @@ def keys_in(loader: str, rows: Iterable[Any], fields: tuple[Field, ...]) -> list
     """Returns the keys in rows; rows that have none are left out.
 
     Raises:
-        ConfigurationError: There are no fields, or they are in none of the rows.
+        ConfigurationError: There are no fields, or they are names that none of the rows has.
     """
     if not fields or not all(callable(field) or isinstance(field, str) for field in fields):
         expected = "a name or a function of a row for each part of the key"
@@ -38,7 +38,9 @@ def keys_in(loader: str, rows: Iterable[Any], fields: tuple[Field, ...]) -> list
             failure = failure or error
             continue
         keys.append(parts[0] if len(parts) == 1 else parts)
-    if failure is not None and not keys:
+    # A function that fails says that a row has no key: the loop may skip every row there is. A
+    # name that no row has is misspelt.
+    if failure is not None and not keys and not any(map(callable, fields)):
         expected = f"fields of the rows ({type(failure).__name__}: {failure})"
         raise ConfigurationError(f"the fields of {loader}", expected, fields) from failure
     return keys
@@ -48,8 +50,18 @@ def _at(path: str, row: Any) -> Any:  # noqa: ANN401 - a row is whatever the app
     if isinstance(row, Mapping) and path in row:
         return row[path]
     for name in path.split("."):
-        row = row[name] if isinstance(row, Mapping) else getattr(row, name)
+        row = row[name] if isinstance(row, Mapping) else _held(row, name)
     return row
+
+
+def _held(row: Any, name: str) -> Any:  # noqa: ANN401 - a row is whatever the application uses
+    """Returns an attribute, or an item of what has items and is no mapping: a row of sqlite3."""
+    try:
+        return getattr(row, name)
+    except AttributeError:
+        if not hasattr(type(row), "__getitem__"):
+            raise
+        return row[name]
 
 
 def announcing(

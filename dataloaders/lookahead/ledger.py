@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from .origins import Origin
     from .sites import Site
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 class Ledger:
     """The keys that went along, who is to be told that they were used, and which were."""
 
-    __slots__ = ("_expected", "_used")
+    __slots__ = ("_expected", "_origins", "_used")
 
     def __init__(self) -> None:
         # Single operations on them are atomic, so threads need no lock.
-        self._expected: dict[Hashable, tuple[Site | None, Any, Origin | str | None]] = {}
+        self._expected: dict[Hashable, tuple[Site | None, Any]] = {}
         self._used: set[Hashable] = set()
+        self._origins: list[tuple[Origin | str | None, int]] = []
 
     def expect(
         self,
@@ -35,20 +36,29 @@ class Ledger:
             site: Who is to be told that they were of use.
             origin: What they are known by.
         """
+        before = len(self._expected)
         for cache_key in cache_keys:
             if cache_key not in self._expected:
-                self._expected[cache_key] = (site, None, origin)
+                self._expected[cache_key] = (site, None)
                 if site is not None:
                     site.expected += 1
+        self._note(origin, before)
 
     def expect_prefixes(
         self, as_read: dict[Hashable, Any], site: Site, origin: Origin | None
     ) -> None:
         """Takes note of keys without their last parts, and of those parts as they were read."""
+        before = len(self._expected)
         for prefix, rest in as_read.items():
             if prefix not in self._expected:
-                self._expected[prefix] = (site, rest, origin)
+                self._expected[prefix] = (site, rest)
                 site.expected += 1
+        self._note(origin, before)
+
+    def _note(self, origin: Origin | str | None, before: int) -> None:
+        count = len(self._expected) - before
+        if count > 0:  # another thread may have let go of some
+            self._origins.append((origin, count))
 
     def use(self, cache_keys: list[Hashable]) -> None:
         """Takes note that whole keys were asked for; empties the list."""
@@ -74,13 +84,13 @@ class Ledger:
         entry = self._expected.get(prefix)
         if entry is not None and prefix not in self._used:
             self._used.add(prefix)
-            site, as_read, _ = entry
+            site, as_read = entry
             if site is not None:
                 site.was_used(as_read=as_read == rest)
 
     def unused(self, site: Site) -> Iterator[Any]:
         """Yields the first parts of keys that went along because of a site, to no use so far."""
-        for cache_key, (because_of, _, _) in list(self._expected.items()):
+        for cache_key, (because_of, _) in list(self._expected.items()):
             if because_of is site and cache_key not in self._used:
                 yield cache_key[0] if type(cache_key) is tuple else cache_key
 
@@ -88,10 +98,14 @@ class Ledger:
         """Whether a key that went along was asked for."""
         return cache_key in self._used
 
-    def origins_of(self, cache_keys: Iterable[Hashable]) -> Counter[Origin | str | None]:
-        """Returns how many of some keys went along, by what they were known by."""
-        expected = self._expected
-        return Counter([expected[each][2] for each in cache_keys if each in expected])
+    def take_origins(self) -> list[tuple[Origin | str | None, int]]:
+        """Returns what keys were known by, each time and for how many, since it was asked last."""
+        taken, self._origins = self._origins, []
+        return taken
+
+    def went_along(self, cache_keys: AbstractSet[Hashable]) -> int:
+        """Returns how many of some keys went along."""
+        return len(self._expected.keys() & cache_keys)
 
     @property
     def expected(self) -> int:

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from dataloaders.errors import NPlusOneError
-from dataloaders.modes import ON
 
 from .findings import repeated
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from dataloaders.batch import Batch
-    from dataloaders.loader import DataLoader
 
     from .batches import BatchRecord
     from .record import Record
@@ -27,20 +25,23 @@ class Judge:
 
     Args:
         record: The scope's record.
-        loader: The loader.
         are_of_use: Whether somebody has asked for any of some keys that went along.
+        may_repeat: Whether the loader batches, so that batches of one key are worth a look.
+        has_cache: Whether it remembers, so that its cache keys tell one key from another.
     """
 
     def __init__(
         self,
         record: Record,
-        loader: DataLoader[Any, Any],
         are_of_use: Callable[[set[Hashable]], bool],
+        *,
+        may_repeat: bool,
+        has_cache: bool,
     ) -> None:
         self._record = record
         self._are_of_use = are_of_use
-        self._may_repeat = loader.mode == ON and loader.batch and loader.max_batch_size != 1
-        self._has_cache = loader.cache
+        self._may_repeat = may_repeat
+        self._has_cache = has_cache
 
     def begins(self, sent: BatchRecord, batch: Batch) -> None:
         """Looks at a batch that is about to be sent.

@@ -41,19 +41,3 @@ class Lookup:
         self.cache_key: Hashable | None = cache_key
         self.batch: BatchRecord | None = None
         self.answered_by = "elsewhere"
-
-    def bring(self, batch: BatchRecord | None, *, again: bool) -> None:
-        """Takes note of the batch that has brought its first key.
-
-        Args:
-            batch: The batch, if there was one.
-            again: Whether the key was asked for before.
-        """
-        self.batch = batch
-        self.cache_key = None
-        if batch is None:
-            self.answered_by = "loader" if again else "elsewhere"
-        elif batch.ended_at is None or self.at < batch.ended_at:
-            self.answered_by = "batch"
-        else:
-            self.answered_by = "loader" if again else "lookahead"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from functools import cached_property
 from itertools import islice
+from sys import _getframe
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
@@ -17,6 +19,8 @@ from weakref import ref
 from dataloaders.batch import MISSING
 from dataloaders.dispatch.flows import flow_here
 from dataloaders.errors import shown
+from dataloaders.lookahead.frames import first_frame_outside
+from dataloaders.modes import ON
 from dataloaders.stats import Stats
 
 from .batches import BatchRecord
@@ -88,7 +92,6 @@ class Record:
         late: Where loaders were asked too late, and how often.
         findings: What could be better; once it is over, and what comes too late.
         statements_kept: How many statements its batches keep.
-        repeats: Batches of one key that follow each other.
     """
 
     def __init__(self, scope: LoaderScope, observers: list[Observer]) -> None:
@@ -106,10 +109,9 @@ class Record:
         self._texts: dict[str, str] = {}
         self._room_for_texts = MAX_TEXTS
         self._room_for_keys = MAX_SHOWN_KEYS
-        self.repeats = Repeats()
         self._before: dict[Observer, dict[str, Stats]] = {}
         self.observers: list[Observer] = []
-        self.keeps_lookups = self.detects = self.shows_keys = False
+        self.keeps_lookups = self.detects = self.shows_keys = self._keeps_statements = False
         for observer in observers:
             self.be_observed_by(observer)
 
@@ -122,16 +124,19 @@ class Record:
         self.keeps_lookups |= observer.keeps_lookups
         self.detects |= observer.detect != "off" and not self.is_common
         self.shows_keys |= observer.shows_keys
+        self._keeps_statements |= observer.keeps_lookups or bool(observer.listeners)
         for loader in list(self.loaders.values()):
-            loader.wants_each |= self.needs_callers
+            loader.wants_each |= self.keeps_lookups
             loader.shows_keys = self.shows_keys
 
     def stats_for(self, observer: Observer) -> dict[str, Stats]:
         """Returns the counts of each loader since an observer hears of them."""
-        before = self._before.get(observer, {})
+        stats = {name: loader.stats for name, loader in list(self.loaders.items())}
+        before = self._before.get(observer)
+        if before is None:
+            return stats
         return {
-            name: loader.stats.copy().without(before.get(name, Stats()))
-            for name, loader in list(self.loaders.items())
+            name: each.copy().without(before.get(name, Stats())) for name, each in stats.items()
         }
 
     @property
@@ -146,6 +151,11 @@ class Record:
         for loader in list(self.loaders.values()):
             total.add(loader.stats)
         return total
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Batches of one key that follow each other: made if somebody wants to know of them."""
+        return Repeats()
 
     @property
     def needs_callers(self) -> bool:
@@ -167,11 +177,14 @@ class Record:
         if self.ended_at is not None:
             return
         self.ended_at = perf_counter()
+        if self.detects:  # who asks from now on asks too late
+            self.tell_of_each_lookup()
         try:
-            self.sum_up()
-            self.repeats.forget_answers()
-            for loader in list(self.loaders.values()):
-                loader.forget_keys()
+            if self.needs_callers:
+                self.sum_up()
+                self.repeats.forget_answers()
+                for loader in list(self.loaders.values()):
+                    loader.forget_keys()
             for observer in self.observers:
                 observer.take(self)
         except Exception:  # a request must not fail of being watched
@@ -185,6 +198,11 @@ class Record:
             self.findings = find(self)
 
     # -- what its parts tell it
+
+    def tell_of_each_lookup(self) -> None:
+        """Has its loaders tell of each lookup from now on, also of one that is answered at once."""
+        for loader in list(self.loaders.values()):
+            loader.wants_each = True
 
     def add_batch(self, sent: BatchRecord) -> None:
         """Takes note of a batch that is sent."""
@@ -200,7 +218,7 @@ class Record:
 
     def text_of_statement(self, statement: str) -> str | None:
         """Returns what is kept of one more statement; None if there is no room for it."""
-        if self.statements_kept >= MAX_STATEMENTS:
+        if not self._keeps_statements or self.statements_kept >= MAX_STATEMENTS:
             return None
         text = statement if len(statement) <= MAX_TEXT else f"{statement[:MAX_TEXT]} …"
         known = self._texts.get(text)
@@ -245,14 +263,17 @@ class LoaderRecord:
     def __init__(self, record: Record, loader: DataLoader[Any, Any]) -> None:
         self.name = loader.name
         self.lookups = 0
-        self.wants_each = record.needs_callers
+        self.wants_each = record.keeps_lookups or (record.detects and record.repeats.needs_lookups)
         self.shows_keys = record.shows_keys
         self.is_stated = loader.is_stated
+        self._full_at = loader.max_batch_size if loader.batch else None
         self._record = record
-        self._judge = Judge(record, loader, self._are_of_use)
+        self._may_repeat = loader.mode == ON and loader.batch and loader.max_batch_size != 1
+        self._has_cache = loader.cache
         self._loaders: list[ref[DataLoader[Any, Any]]] = []
         self._ledgers: list[Ledger] = []
-        self._before = Stats()  # what ledgers had counted that are let go of
+        # What ledgers had counted that are let go of.
+        self._expected_before = self._used_before = 0
         self._counts = Stats()
         self._went_along = 0
         self._brought: dict[Hashable, BatchRecord] = {}
@@ -263,13 +284,23 @@ class LoaderRecord:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        counts.expected = self._expected
-        counts.used = self._before.used + sum([ledger.used for ledger in self._ledgers])
+        counts.expected = self._expected()
+        counts.used = self._used_before
+        for ledger in self._ledgers:
+            counts.used += ledger.used
         return counts
 
-    @property
     def _expected(self) -> int:
-        return self._before.expected + sum([ledger.expected for ledger in self._ledgers])
+        expected = self._expected_before
+        for ledger in self._ledgers:
+            expected += ledger.expected
+        return expected
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(
+            self._record, self._are_of_use, may_repeat=self._may_repeat, has_cache=self._has_cache
+        )
 
     def add(self, loader: DataLoader[Any, Any]) -> None:
         """Takes note of one more loader of this name."""
@@ -277,7 +308,7 @@ class LoaderRecord:
             self._loaders.append(ref(loader))
             self._ledgers.append(loader.batched.ledger)
             self.is_stated &= loader.is_stated
-            self._went_along = self._expected
+            self._went_along = self._expected()
 
     def _alive(self) -> list[DataLoader[Any, Any]]:
         return [loader for each in self._loaders if (loader := each()) is not None]
@@ -289,19 +320,7 @@ class LoaderRecord:
 
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""
-        brought, seen = self._brought, self._seen
-        for lookup in self._record.lookups:
-            key = lookup.cache_key
-            if key is None or lookup.loader != self.name:
-                continue
-            batch, brought_by = brought.get(key), key
-            if batch is None and type(key) is tuple:
-                brought_by = key[:1]  # look-ahead asks by the first part
-                batch = brought.get(brought_by)
-            # One call may ask for many keys, and its first alone was seen.
-            asked_for = batch is not None and brought_by not in batch.ahead
-            lookup.bring(batch, again=key in seen or asked_for)
-            seen.add(key)
+        self._resolve_lookups()
         for loader in self._alive():
             loader.batched.count_used()
         stats = self.stats
@@ -310,6 +329,26 @@ class LoaderRecord:
         for sent in self._record.batches:
             if sent.ahead and sent.loader == self.name:
                 sent.wasted = sent.expected - sum(map(self._was_used, sent.ahead))
+
+    def _resolve_lookups(self) -> None:
+        brought, seen, name = self._brought, self._seen, self.name
+        for lookup in self._record.lookups:
+            key = lookup.cache_key
+            if key is None or lookup.loader != name:
+                continue
+            batch, brought_by = brought.get(key), key
+            if batch is None and type(key) is tuple:
+                brought_by = key[:1]  # look-ahead asks by the first part
+                batch = brought.get(brought_by)
+            lookup.cache_key, lookup.batch = None, batch
+            if batch is None:
+                lookup.answered_by = "loader" if key in seen else "elsewhere"
+            elif batch.ended_at is None or lookup.at < batch.ended_at:
+                lookup.answered_by = "batch"
+            else:  # one call may ask for many keys, and its first alone was seen
+                known = key in seen or brought_by not in batch.ahead
+                lookup.answered_by = "loader" if known else "lookahead"
+            seen.add(key)
 
     def _was_used(self, cache_key: Hashable) -> bool:
         return any(ledger.was_used(cache_key) for ledger in self._ledgers)
@@ -321,7 +360,8 @@ class LoaderRecord:
                 sent.ahead = set()
         self._brought.clear()
         self._seen.clear()
-        self._before = self.stats.copy()
+        stats = self.stats
+        self._expected_before, self._used_before = stats.expected, stats.used
         self._ledgers = []
 
     # -- what the core tells; see `dataloaders.watching.LoaderWatch`
@@ -336,11 +376,12 @@ class LoaderRecord:
         if record.ended_at is not None:
             record.add_late(self.name, spot_of_caller())
             return
-        if record.detects:
+        if record.detects and record.repeats.needs_lookups:
             record.repeats.asked(self.known, cache_keys)
         if record.keeps_lookups and len(record.lookups) < MAX_LOOKUPS:
+            frame = first_frame_outside(_getframe(1))  # spot_of_caller, but for the call
+            spot = None if frame is None else (frame.f_code, frame.f_lasti)
             text = text_of_key(keys[0]) if self.shows_keys else ""
-            spot = spot_of_caller()
             record.lookups.append(Lookup(self.name, spot, cache_keys[0], count, text))
 
     def found_in_process(self) -> None:
@@ -366,11 +407,13 @@ class LoaderRecord:
             NPlusOneError: It would be one too many, and somebody wants such to fail.
         """
         record = self._record
-        if any(loader.is_full(batch) for loader in self._alive()):
+        if len(batch.keys) == self._full_at:
             sent.cause = "full"
         self._note_ahead(sent, batch)
         if record.detects:
             self._judge.begins(sent, batch)
+            if record.repeats.needs_lookups:
+                record.tell_of_each_lookup()
         record.add_batch(sent)
         if record.keeps_lookups and record.ended_at is None and sent.number >= 0:
             self._brought.update(dict.fromkeys(batch.keys, sent))
@@ -379,18 +422,19 @@ class LoaderRecord:
 
     def _note_ahead(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of what goes along in a batch."""
-        record = self._record
+        record, expected = self._record, self._expected()
         if batch.ahead:
             if record.needs_callers:
                 sent.ahead = batch.ahead.copy()
             if record.keeps_lookups:
                 sent.origins = Counter()
                 for ledger in self._ledgers:
-                    sent.origins.update(ledger.origins_of(batch.ahead))
-                sent.expected = sum(sent.origins.values())
+                    sent.expected += ledger.went_along(batch.ahead)
+                    for origin, count in ledger.take_origins():
+                        sent.origins[origin] += count
             else:  # at a tenth of the time, of threads that send at once the first has them all
-                sent.expected = min(self._expected - self._went_along, len(batch.ahead))
-        self._went_along = self._expected
+                sent.expected = min(expected - self._went_along, len(batch.ahead))
+        self._went_along = expected
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that has its answers."""

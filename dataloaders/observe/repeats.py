@@ -58,6 +58,10 @@ class Repeats:
     Batches are links of a chain if each one's key is in an answer that has come since the place
     was there before, or tries elsewhere what had no answer: they had to follow each other. Where
     the batches of a place are of four chains or more, these could have gone side by side.
+
+    Attributes:
+        needs_lookups: Whether it has to be told of lookups: from the second batch of a place on,
+            whose key may come from what was known already.
     """
 
     def __init__(self) -> None:
@@ -65,6 +69,7 @@ class Repeats:
         self._recent: deque[_Got] = deque(maxlen=_RECENT)
         self._lookups: deque[tuple[Callable[[Hashable], Any], Hashable]] = deque(maxlen=_LINKS)
         self._asked = 0
+        self.needs_lookups = False
 
     def asked(self, known: Callable[[Hashable], Any], cache_keys: Sequence[Hashable]) -> None:
         """Takes note of a lookup.
@@ -97,6 +102,7 @@ class Repeats:
             return Link(self._source_of(_texts_of_key(key), 0.0) or object())
         texts = _texts_of_key(key)
         chain = self._source_of(texts - place.parts, place.begun)
+        self.needs_lookups |= place.key is not None
         if chain is None and place.key is not None:
             chain = self._by_way_of_known(texts - place.parts, place)
         tries = place.tries if chain is None and _share(key, place.key) else 0

@@ -1370,10 +1370,28 @@ def test_over_nothing() -> None:
     assert loader.batches == [[1]]
 
 
-@pytest.mark.parametrize("fields", [(), ("b",), ("a.b",), (lambda row: row["c"],), (7,)])
+@pytest.mark.parametrize("fields", [(), ("b",), ("a.b",), (7,)])
 def test_over_fields_that_no_row_has(fields: tuple[Any, ...]) -> None:
     with pytest.raises(ConfigurationError):
         Announced().over([{"a": 1}, {"a": 2}], *fields)
+
+
+def test_over_rows_that_a_function_finds_no_key_in() -> None:
+    loader = Announced()
+    rows = [{"a": 1}, {"a": 2}]
+    assert loader.over(rows, lambda row: row["c"]) is rows
+    loader.get(1)
+    assert loader.batches == [[1]]
+
+
+def test_over_rows_with_items_that_are_no_mappings() -> None:
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        rows = connection.execute("SELECT 1 AS a UNION SELECT 2").fetchall()
+    loader = Announced()
+    for row in loader.over(rows, "a"):
+        loader.get(row["a"])
+    assert loader.batches == [[1, 2]]
 
 
 def test_expects_on_functions() -> None:

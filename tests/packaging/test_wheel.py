@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "dataloaders": "dataloaders",
     "integrations/flask/flask_dataloaders": "flask_dataloaders",
+    "integrations/pytest/pytest_dataloaders": "pytest_dataloaders",
 }
 
 NO_SOURCE = shutil.ignore_patterns(
@@ -74,7 +75,7 @@ def metadata(wheel: Path) -> importlib.metadata.PackageMetadata:
     return found.metadata
 
 
-def test_the_wheel_has_the_two_packages_and_nothing_else(wheel_files: set[str]) -> None:
+def test_the_wheel_has_the_packages_and_nothing_else(wheel_files: set[str]) -> None:
     expected = {
         f"{name}/{path}"
         for source, name in PACKAGES.items()

@@ -37,6 +37,7 @@ ALLOWED = {
     "observe": {"_version", "batch", "dispatch", "errors", "lookahead", "modes", "scope", "stats"},
     "testing": {"errors", "observe", "scope"},
     "symbols": {"errors", "loader", "scope", "sql"},
+    "scan": {"errors"},
     "__init__": {"_version", "errors", "loader", "scope"},
 }
 
@@ -94,6 +95,7 @@ def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
         ("msgspec", {"tiers"}),
         ("opentelemetry", {"observe"}),
         ("prometheus_client", {"observe"}),
+        ("libcst", {"scan"}),
     ],
 )
 def test_only_these_rooms_import(library: str, rooms: set[str]) -> None:
@@ -132,11 +134,11 @@ def test_the_asyncio_side_of_dispatch_alone_imports_asyncio() -> None:
     [
         (
             "dataloaders",
-            ["sqlalchemy", "flask", "gevent", "eventlet", "redis", "cachebox", "msgspec"],
+            ["sqlalchemy", "flask", "gevent", "eventlet", "redis", "cachebox", "msgspec", "libcst"],
         ),
         (
             "dataloaders.symbols",
-            ["flask", "gevent", "eventlet", "redis", "cachebox", "msgspec", "psycopg", "aiosqlite"],
+            ["flask", "gevent", "eventlet", "redis", "msgspec", "psycopg", "aiosqlite", "libcst"],
         ),
         ("dataloaders.observe", ["sqlalchemy", "flask", "opentelemetry", "prometheus_client"]),
     ],

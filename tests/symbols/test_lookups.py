@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import inspect
+import os
 import sqlite3
+import subprocess
+import sys
 import weakref
 from contextlib import closing
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +22,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import dataloaders.scope
 from dataloaders import LoaderScope, symbols
-from dataloaders.errors import InvalidKeyError, NoRegistryError, SymbolNotFoundError
+from dataloaders.errors import (
+    ConfigurationError,
+    InvalidKeyError,
+    NoRegistryError,
+    SymbolNotFoundError,
+)
 from dataloaders.symbols import (
     BrokerSymbolLoader,
     Symbol,
@@ -31,12 +41,12 @@ from dataloaders.symbols import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from sqlalchemy import Engine
 
 pytestmark = pytest.mark.timeout(120)
 
+ROOT = Path(__file__).parents[2]
 ROWS = 3_000
 
 BY_SYMBOL = ("get_token", "get_br_symbol", "get_brexchange", "get_symbol_info")
@@ -347,6 +357,88 @@ def test_a_session_may_be_the_database(contract: Contract) -> None:
         with master.scope():
             assert symbols.get_br_symbol("NEW", "NSE") == "N"
         master.close()
+
+
+# -- what is announced to a function
+
+
+@pytest.mark.parametrize("name", LOOKUPS)
+def test_rows_that_are_announced_are_one_statement(
+    contract: Contract, master: SymbolMaster, name: str
+) -> None:
+    column, wanted = LOOKUPS[name]
+    pairs = [pair for pair in contract.pairs(column, 40) if pair[0] and pair[1]]
+    rows = [contract.row(column, pair) for pair in pairs]
+    expected = [row and row[wanted] for row in rows]
+    function = getattr(symbols, name)
+    turned = iter([(str(part)[::-1], exchange) for part, exchange in pairs])
+    with master.scope():
+        announced = function.over(turned, lambda row: (row[0][::-1], row[1]))
+        found = [function(part[::-1], exchange) for part, exchange in announced]
+    assert found == expected
+    assert len(contract.statements) == 1
+    contract.statements.clear()
+    with master.scope():
+        function.expect(pairs)
+        assert [function(*pair) for pair in pairs] == expected
+    assert len(contract.statements) == 1
+
+
+def test_rows_are_given_back_where_nobody_can_be_asked() -> None:
+    rows = [{"symbol": "TCS", "exchange": "NSE"}]
+    assert symbols.get_token.over(rows, "symbol", "exchange") is rows
+    assert symbols.get_token.over(iter(rows), "symbol", "exchange") == rows
+    with pytest.raises(NoRegistryError):
+        symbols.get_token.expect([("TCS", "NSE")])
+
+
+def test_names_that_no_row_has_are_misspelt(master: SymbolMaster) -> None:
+    with master.scope(), pytest.raises(ConfigurationError, match="SymbolLoader"):
+        symbols.get_token.over([{"symbol": "TCS"}], "name", "exchange")
+
+
+def test_they_look_like_the_functions_that_they_are() -> None:
+    assert (
+        str(inspect.signature(symbols.get_token))
+        == "(symbol: 'str', exchange: 'str') -> 'str | None'"
+    )
+    assert symbols.get_token.__doc__ == "Returns the broker's token of a symbol."
+    for name in ASKED:
+        assert inspect.isroutine(getattr(symbols, name))
+        assert getattr(symbols, name).__name__ == name
+
+
+TYPED = """\
+from dataloaders.symbols import Symbol, get_oa_symbol, get_symbol, get_symbol_info, get_token
+
+token: str | None = get_token("TCS", exchange="NSE")
+symbol: str | None = get_symbol(token=1, exchange="NSE")
+info: Symbol | None = get_symbol_info("TCS", "NSE")
+rows: list[dict[str, str]] = []
+for row in get_token.over(rows, "symbol", lambda row: row["exchange"]):
+    name: str = row["symbol"]
+get_oa_symbol.expect([("TCS", "NSE")])
+get_token("TCS")
+get_token(brsymbol="TCS", exchange="NSE")
+number: int = get_token("TCS", "NSE")
+get_token.under(rows)
+"""
+
+
+def test_their_types(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    (tmp_path / "typed.py").write_text(TYPED)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "typed.py"]
+    done = subprocess.run(  # noqa: S603 - the running Python
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+    )
+    lines = [line.split(":")[1] for line in done.stdout.splitlines() if ": error:" in line]
+    assert lines == ["10", "11", "12", "13"], done.stdout
 
 
 # -- scopes and masters

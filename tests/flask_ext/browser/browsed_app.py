@@ -75,6 +75,15 @@ def repeated() -> list[str]:
     return [Plain.current().get(f"key {number}") or "" for number in range(5)]
 
 
+@app.get("/popped")
+def popped() -> list[str]:
+    keys = [f"key {number}" for number in range(5)]
+    found = []
+    while keys:
+        found.append(Plain.current().get(keys.pop()) or "")
+    return found
+
+
 @app.get("/failing/<key>")
 def failing(key: str) -> str:
     try:

@@ -51,7 +51,7 @@ class Site:
         return f"{self.url}{found[1]}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(pytestconfig: pytest.Config) -> str:
     try:
         return browsers.chromium()
@@ -59,7 +59,7 @@ def chromium(pytestconfig: pytest.Config) -> str:
         not_tested(pytestconfig, f"the inspector in a browser: {error}")
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(
@@ -99,20 +99,20 @@ def serving(contract: Path, directory: Path, **environment: str) -> Iterator[Sit
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(contract_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The application as its settings are by default."""
     yield from serving(contract_file, tmp_path_factory.mktemp("site"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def telling_site(contract_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The application with keys shown."""
     directory = tmp_path_factory.mktemp("telling_site")
     yield from serving(contract_file, directory, DATALOADERS_INSPECTOR_KEYS="on")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def toolbar_site(contract_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The application with the debug toolbar, and keys shown."""
     directory = tmp_path_factory.mktemp("toolbar_site")

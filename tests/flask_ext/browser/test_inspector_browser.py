@@ -201,6 +201,20 @@ async def test_a_finding_shows_the_line_that_it_is_about(
     place = finding.locator(".place").first
     assert (await place.inner_text()).endswith(f"browsed_app.py:{line}")
     assert await place.get_attribute("title") == browsed_app.__file__
+    mended = await finding.locator(".mended").inner_text()
+    assert mended.strip() == source.strip().replace(
+        "range(5)", 'Plain.current().over(range(5), lambda number: f"key {number}")'
+    )
+
+
+async def test_advice_that_is_no_line_is_marked_up(
+    site: Site, new_page: Callable[..., Any]
+) -> None:
+    site.ask("/popped")
+    page = await new_page()
+    await page.goto(site.newest())
+    finding = page.locator(".finding")
+    await expect(finding).to_have_count(1)
     text = await finding.inner_text()
     assert "`" not in text
     assert "<code>" not in text

@@ -1,0 +1,149 @@
+"""What is listed of code that was not written for it, beside what a person has listed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from dataloaders.scan import BY_HAND, SEEN, scan
+
+pytestmark = pytest.mark.timeout(120)
+
+ROOT = Path(__file__).parents[2]
+
+# By file, the loop's line as it begins, and the lookups that it comes to; those in other files,
+# and in functions that the loop calls, under the file that they are in.
+NAMES_OF = ("wicker/instruments.py", "get_symbol", "get_br_symbol", "get_brexchange")
+INSTRUMENT_OF = ("wicker/instruments.py", "get_token", "get_brexchange")
+SYMBOL_OF = ("kite/symbols.py", "get_oa_symbol", "get_symbol")
+OF_BROKERS: dict[tuple[str, str], list[tuple[str, ...]]] = {
+    ("kite/order_data.py", "for leg in legs"): [
+        ("kite/order_data.py", "get_token", "get_br_symbol", "get_brexchange")
+    ],
+    ("kite/position_book.py", "for row in rows"): [
+        ("kite/position_book.py", "get_oa_symbol", "get_token", "get_brexchange")
+    ],
+    ("kite/subscription.py", "for each in wanted"): [
+        ("kite/subscription.py", "get_token", "get_symbol_info", "get_brexchange")
+    ],
+    ("kite/holdings.py", "for row in rows"): [SYMBOL_OF],
+    ("kite/order_book.py", "return [_map_order(row) for row in rows]"): [SYMBOL_OF],
+    ("kite/quotes.py", "for name, quote in quotes.items()"): [SYMBOL_OF],
+    ("kite/trade_book.py", "for row in rows"): [SYMBOL_OF],
+    ("ordinal/order_book.py", "for row in rows"): [("ordinal/order_book.py", "get_symbol")],
+    ("ordinal/order_data.py", "for leg in legs"): [
+        ("ordinal/order_data.py", "get_token", "get_brexchange", "get_br_symbol")
+    ],
+    ("ordinal/position_book.py", "for row in rows"): [
+        ("ordinal/position_book.py", "get_symbol", "get_br_symbol", "get_brexchange")
+    ],
+    ("ordinal/subscription.py", "for each in wanted"): [
+        ("ordinal/subscription.py", "get_symbol_info", "get_token", "get_brexchange")
+    ],
+    ("wicker/order_book.py", "for order_id, row in rows.items()"): [
+        ("wicker/instruments.py", "get_symbol")
+    ],
+    ("wicker/order_data.py", "return [_new_order(leg) for leg in legs]"): [
+        INSTRUMENT_OF,
+        ("wicker/order_data.py", "get_br_symbol"),
+    ],
+    ("wicker/position_book.py", "for row in rows"): [NAMES_OF],
+    ("wicker/subscription.py", "for each in wanted"): [
+        INSTRUMENT_OF,
+        ("wicker/subscription.py", "get_symbol_info"),
+    ],
+}
+
+
+def test_the_examples_brokers() -> None:
+    """Every lookup that a loop comes to, and all of them seen: the demo's figures say so."""
+    brokers = ROOT / "examples" / "trading" / "brokers"
+    found = scan([ROOT / "examples" / "trading"]).findings
+    listed = set()
+    for each in found:
+        if each.path.is_relative_to(brokers):
+            loop = each.loop_path.read_text().splitlines()[each.loop_line - 1].strip().rstrip(":")
+            listed.add(
+                (
+                    str(each.loop_path.relative_to(brokers)),
+                    loop,
+                    str(each.path.relative_to(brokers)),
+                    each.text.partition("(")[0],
+                )
+            )
+            assert each.unmigrated == "examples.trading.lookups"
+    assert listed == {
+        (path, loop, file, lookup)
+        for (path, loop), lookups in OF_BROKERS.items()
+        for file, *names in lookups
+        for lookup in names
+    }
+    others = [each for each in found if not each.path.is_relative_to(brokers)]
+    assert sorted((each.path.name, each.function, each.unmigrated) for each in others) == [
+        ("endpoints.py", "show_many", None),
+        ("endpoints.py", "show_many_async", None),
+        ("option_chain.py", "option_chain", None),
+    ]
+    assert {each.verdict for each in found} == {SEEN}
+
+
+# Of alembic 1.20.1, read line by line: each call of get_revision, of the script directory or of
+# its map, in a loop. Not in the list are those that no loop comes to, in `_parse_downgrade_target`,
+# `_parse_upgrade_target`, `_collect_upgrade_revisions`, `up_revision` and its testing module, and
+# the loops that look revisions up in bulk, with get_revisions.
+OF_ALEMBIC = {
+    ("command.py", 682, "command.py", 682),  # branches: the next revisions of each
+    ("runtime/migration.py", 513, "runtime/migration.py", 514),  # get_current_heads
+    ("script/base.py", 725, "script/base.py", 726),  # generate_revision: what it depends on
+    ("script/revision.py", 816, "script/revision.py", 815),  # iterate_revisions, in their order
+    ("script/revision.py", 1044, "script/revision.py", 553),  # get_revisions: _walk from each head
+}
+
+
+def test_a_package_with_lookups_of_its_own() -> None:
+    spec = importlib.util.find_spec("alembic")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    found = scan([package], ["get_revision"])
+    assert found.errors == {}
+    assert {
+        (
+            each.path.relative_to(package).as_posix(),
+            each.line,
+            each.loop_path.relative_to(package).as_posix(),
+            each.loop_line,
+        )
+        for each in found.findings
+    } == OF_ALEMBIC
+    assert {each.verdict for each in found.findings} == {BY_HAND}
+    assert all("needs a loader" in each.reason for each in found.findings)
+
+
+def test_one_of_its_classes_alone() -> None:
+    spec = importlib.util.find_spec("alembic")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    found = scan([package], ["revision_map.get_revision"]).findings
+    assert [(each.path.name, each.line) for each in found] == [("base.py", 725)]
+
+
+LOADERS = Path(__file__).parent / "code" / "loaders.py"
+
+
+def test_what_is_a_loader_and_what_is_none() -> None:
+    found = {each.line: each for each in scan([LOADERS]).findings}
+    wanted = {}
+    for number, line in enumerate(LOADERS.read_text().splitlines(), 1):
+        _, _, mark = line.partition("  # ")
+        if mark:
+            wanted[number] = mark
+    assert {line: each.verdict for line, each in found.items()} == {
+        line: mark.partition(":")[0] for line, mark in wanted.items()
+    }
+    assert {line: each.changed or "" for line, each in found.items()} == {
+        line: mark.partition(": ")[2] for line, mark in wanted.items()
+    }
