@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -112,10 +111,10 @@ def repeated(found: Repeated) -> Finding:
 def _mended(file: str, line: int) -> tuple[int, str] | None:
     """Returns the line of the loop around a lookup, and what it should be, if that can be told."""
     try:
-        scan = import_module("dataloaders.scan")  # whose library is an extra
+        from dataloaders.scan import mended_line  # noqa: PLC0415 - its library is an extra
     except ImportError:
         return None
-    mended = scan.mended_line(Path(file), line)
+    mended = mended_line(Path(file), line)
     return None if mended is None else (mended.line, mended.after.strip())
 
 

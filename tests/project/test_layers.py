@@ -34,7 +34,10 @@ ALLOWED = {
     "tiers": {"batch", "dispatch", "errors"},
     "remote": {"batch", "checks", "dispatch", "errors", "loader"},
     "sql": {"batch", "dispatch", "errors", "form", "loader", "lookahead", "scope", "tiers"},
-    "observe": {"_version", "batch", "dispatch", "errors", "lookahead", "modes", "scope", "stats"},
+    "observe": {
+        *("_version", "batch", "dispatch", "errors", "lookahead", "modes", "scan", "scope"),
+        "stats",
+    },
     "testing": {"errors", "observe", "scope"},
     "symbols": {"errors", "loader", "scope", "sql"},
     "scan": {"errors"},
