@@ -139,6 +139,8 @@ def _fragmented(record: Record) -> Iterator[Finding]:
     """Yields what tasks asked for at once and in several batches."""
     by_place: dict[object, list[BatchRecord]] = {}
     for sent in record.batches:
+        if not record.loaders[sent.loader].may_repeat:
+            continue
         if sent.cause == "tick" and sent.asked == 1 and sent.caller and sent.ended_at:
             by_place.setdefault((sent.loader, sent.caller.spots), []).append(sent)
     for batches in by_place.values():

@@ -258,6 +258,7 @@ class LoaderRecord:
         wants_each: See `LoaderWatch`.
         shows_keys: Whether a short text of keys is kept.
         is_stated: Whether each statement, or each call, of its source is told of.
+        may_repeat: Whether it batches, so that batches of one key are worth a look.
     """
 
     def __init__(self, record: Record, loader: DataLoader[Any, Any]) -> None:
@@ -268,7 +269,7 @@ class LoaderRecord:
         self.is_stated = loader.is_stated
         self._full_at = loader.max_batch_size if loader.batch else None
         self._record = record
-        self._may_repeat = loader.mode == ON and loader.batch and loader.max_batch_size != 1
+        self.may_repeat = loader.mode == ON and loader.batch and loader.max_batch_size != 1
         self._has_cache = loader.cache
         self._loaders: list[ref[DataLoader[Any, Any]]] = []
         self._ledgers: list[Ledger] = []
@@ -299,7 +300,7 @@ class LoaderRecord:
     @cached_property
     def _judge(self) -> Judge:
         return Judge(
-            self._record, self._are_of_use, may_repeat=self._may_repeat, has_cache=self._has_cache
+            self._record, self._are_of_use, may_repeat=self.may_repeat, has_cache=self._has_cache
         )
 
     def add(self, loader: DataLoader[Any, Any]) -> None:

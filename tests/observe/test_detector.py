@@ -406,6 +406,21 @@ async def test_batches_that_are_full_are_not_fragments(registry: LoaderRegistry)
     assert kept.findings == []
 
 
+@pytest.mark.parametrize("mode", ["on", "off", "shadow"])
+async def test_batches_of_what_is_not_batched_are_not_fragments(
+    registry: LoaderRegistry, mode: str
+) -> None:
+    class Single(Numbers):
+        batch = False
+
+    registry.mode = mode
+    kept = watched(registry)
+    async with registry.scope() as scope:
+        loader = scope.loader(Single if mode == "on" else Numbers)
+        await asyncio.gather(*[loader.load(number) for number in range(20)])
+    assert kept.findings == []
+
+
 def test_a_thread_that_goes_on_after_its_scope(
     registry: LoaderRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
