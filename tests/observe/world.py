@@ -147,6 +147,11 @@ def code(number: int) -> str:
     return f"C{number % NUMBER:04}"
 
 
+def following(number: int) -> int:
+    """The node that a node leads to."""
+    return (number * 17 + 5) % NUMBER
+
+
 def exchange(number: int) -> str:
     """The exchange of a node, of which its number says nothing."""
     return EXCHANGES[number * 7919 % 101 % len(EXCHANGES)]
@@ -182,7 +187,7 @@ class World:
                         "id": number + 1,
                         "code": code(number),
                         "exchange": exchange(number),
-                        "following": code(number * 17 + 5),
+                        "following": code(following(number)),
                         "owner": owner(number),
                         "mark": mark(number),
                     }
