@@ -75,18 +75,18 @@ class Program:
             for number, part in enumerate(parts)
         ]
         calls = [
-            f"    found.append({'await ' if part.is_async else ''}part_{number}_(rows[{number}]))"
+            f"    keep({'await ' if part.is_async else ''}part_{number}_(rows({number})))"
             for number, part in enumerate(parts)
             for _ in range(part.times)
         ]
-        head = f"{'async ' if self.is_async else ''}def main(rows):\n    found = []"
-        main = "\n".join([head, *calls, "    return found"])
+        # Rows and results of the other parts are kept where look-ahead does not find them.
+        main = "\n".join([f"{'async ' if self.is_async else ''}def main(rows, keep):", *calls])
         self.text = "\n\n\n".join([_HEAD, *texts, main]) + "\n"
         self._code = compile(self.text, self.file, "exec")
         _codes.append(self._code)
 
     def main(self, loaders: dict[str, Any]) -> Any:  # noqa: ANN401 - a function
-        """Returns its main function, which takes the rows of each part.
+        """Returns its main function, which takes what gives the rows of a part and keeps results.
 
         Args:
             loaders: What returns each loader, by the class's name.

@@ -63,10 +63,18 @@ def leaves(value: Any) -> Any:  # noqa: ANN401 - whatever a program returns
     return ("other", value.favourite) if hasattr(value, "favourite") else value
 
 
-def outcome(program: Program, world: World, loaders: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
-    rows = [copy.deepcopy(world.rows(part.numbers)) for part in program.parts]
-    main = program.main(loaders)
-    return leaves(asyncio.run(main(rows)) if program.is_async else main(rows))
+def outcome(program: Program, world: World, loaders: dict[str, Any]) -> list[Any]:
+    def rows(number: int) -> list[dict[str, Any]]:
+        return copy.deepcopy(world.rows(program.parts[number].numbers))
+
+    def keep(result: Any) -> None:  # noqa: ANN401 - whatever a part returns
+        kept.append(leaves(result))
+
+    kept: list[Any] = []
+    running = program.main(loaders)(rows, keep)
+    if program.is_async:
+        asyncio.run(running)
+    return kept
 
 
 def watched(program: Program, world: World) -> tuple[Any, list[Finding]]:
