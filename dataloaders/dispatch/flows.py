@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from threading import get_ident
+import threading
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -23,4 +23,14 @@ def flow_here(*, on_loop: bool) -> Hashable:
     if asking is not None:
         return asking  # type: ignore[return-value]  # it is compared by what it is
     task = asyncio.current_task() if on_loop else None
-    return get_ident() if task is None else ref(task)
+    return _thread.mark if task is None else ref(task)
+
+
+class _Thread(threading.local):
+    """Marks a thread: one that comes after it may have its number."""
+
+    def __init__(self) -> None:
+        self.mark = object()
+
+
+_thread = _Thread()

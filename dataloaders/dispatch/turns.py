@@ -18,12 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dataloaders.batch import MISSING, answers_from, call
-from dataloaders.errors import (
-    AsyncOnlyError,
-    BatchTimeoutError,
-    NPlusOneError,
-    RecursiveLoadError,
-)
+from dataloaders.errors import AsyncOnlyError, BatchTimeoutError, RecursiveLoadError
 
 from .context import asking_batch, common_context, note_askers, running_batch
 from .workers import workers
@@ -198,11 +193,7 @@ class Turns:
             note_askers(batch, first, others)
         context.run(running_batch.set, batch)
         if batch.watch is not None:
-            try:
-                context.run(batch.watch.began, batch)
-            except NPlusOneError as error:
-                self._cache.fail(batch, error)
-                return
+            context.run(batch.watch.began, batch)  # may refuse it: then nobody waits for it yet
         self._cache.begin(batch)
         try:
             try:

@@ -84,7 +84,7 @@ class Judge:
         if sent.queries:
             answer = next((each for key, each in answers.items() if key not in sent.ahead), None)
             repeats.ended(sent, link, answer)
-        repeats.got(sent, link, answers)
+        repeats.got(sent, link, answers.values())
 
     def interrupted(self, sent: BatchRecord) -> None:
         """Takes note of a batch that was interrupted: it is not under way any more."""

@@ -13,7 +13,7 @@ from dataloaders.lookahead.paths import plain_fields
 from dataloaders.lookahead.transforms import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from .batches import BatchRecord
     from .places import Caller, Spot
@@ -136,15 +136,9 @@ class Repeats:
             link.place.sent = None
             link.place.add(Sent(0.0, begun, link.chain))
 
-    def got(self, sent: BatchRecord, link: Link, keys: Mapping[Hashable, Any]) -> None:
-        """Takes note of what a batch was answered.
-
-        Args:
-            sent: The batch.
-            link: What it is a link of.
-            keys: The answers, by what stands for their keys.
-        """
-        some = list(islice(keys.items(), _OF_EACH))
+    def got(self, sent: BatchRecord, link: Link, answers: Iterable[Any]) -> None:
+        """Takes note of what a batch was answered."""
+        some = list(islice(answers, _OF_EACH))
         self._recent.append(_Got(link.chain, sent.ended_at or 0.0, some))
 
     def too_many(self, since: float = 0.0) -> list[Repeated]:
@@ -201,7 +195,7 @@ class Repeats:
         lookups = list(self._lookups)
         since = len(lookups) - (self._asked - place.asked)
         for known, cache_key in reversed(lookups[max(since, 0) :]):
-            if texts and texts <= _texts(known(cache_key)) - _texts_of_key(cache_key):
+            if texts and texts <= _texts(known(cache_key)):
                 texts = _texts_of_key(cache_key) - place.parts
                 if not texts or (place.tries and _share(cache_key, place.key)):
                     return place.chain
@@ -257,11 +251,11 @@ class Sent(NamedTuple):
 
 
 class _Got:
-    """Answers that have come, each with what stands for its key."""
+    """Answers that have come."""
 
     __slots__ = ("_answers", "_texts", "chain", "ended")
 
-    def __init__(self, chain: object, ended: float, answers: list[tuple[Hashable, Any]]) -> None:
+    def __init__(self, chain: object, ended: float, answers: list[Any]) -> None:
         self.chain = chain
         self.ended = ended
         self._answers = answers
@@ -269,11 +263,9 @@ class _Got:
 
     @property
     def texts(self) -> set[str]:
-        """The texts that are in the answers and were not in their keys: these were known before."""
+        """The texts that are in the answers."""
         if self._texts is None:
-            self._texts = set()
-            for key, answer in self._answers:
-                self._texts |= _texts(answer) - _texts_of_key(key)
+            self._texts = set().union(*map(_texts, self._answers))
             self._answers = []
         return self._texts
 

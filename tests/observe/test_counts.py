@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import StaticPool
 
 from dataloaders import DataLoader, LoaderRegistry, ScopeThreadPoolExecutor
 from dataloaders.errors import (
@@ -29,6 +31,7 @@ from dataloaders.sql.triggers import watch_table
 from dataloaders.tiers import Tiers
 from dataloaders.tiers.redis import RedisTier
 from tests.threads import SECONDS, run_green, spawn
+from tests.tiers.world import World, loader_class_of, registry_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -377,7 +380,46 @@ def test_tiers_that_answer_are_no_queries(
     assert (per_request[2].from_redis > 0) is with_redis
 
 
+def test_what_is_known_and_found_to_be_old_is_asked_for_once(observer: Observer) -> None:
+    world = World()
+    loader_class = loader_class_of(world)
+    registry = registry_of(world)
+    with registry.scope() as scope:
+        loader = scope.loader(loader_class)
+        loader.get_many([1, 2])
+        world.replace()
+        loader.get_many([1, 2, 3])  # the third key tells that the others are too old
+        assert loader.stats.lookups == 5
+        assert loader.stats.queries == len(world.asked)
+    assert observer.totals.total.lookups == 5
+
+
+def test_versions_are_no_queries_of_a_loader(observer: Observer) -> None:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    users.create(engine)
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    registry = EngineRegistry(engine, Tiers())
+    with registry.scope() as scope:
+        scope.loader(UserLoader).get_many([1, 2])
+    registry.close()
+    of_users = [text for text in statements if "JOIN users" in text]
+    assert len(statements) > len(of_users)
+    check(observer.totals.total, 2, len(of_users))
+    engine.dispose()
+
+
 # -- what goes wrong
+
+
+def test_a_database_that_is_not_there_was_sent_nothing(observer: Observer) -> None:
+    engine = create_engine("sqlite:////no/such/directory/users.db")
+    registry = EngineRegistry(engine)
+    with registry.scope() as scope, pytest.raises(OperationalError):
+        scope.loader(UserLoader).get(1)
+    registry.close()
+    stats = observer.totals.total
+    assert (stats.lookups, stats.batches, stats.queries, stats.errors) == (1, 1, 0, 1)
 
 
 class Failing(Numbers):

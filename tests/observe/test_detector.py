@@ -162,29 +162,62 @@ def test_callers_of_other_threads_have_their_answers(registry: LoaderRegistry) -
 
 def test_what_others_wait_for_is_not_refused(registry: LoaderRegistry) -> None:
     watched(registry, "raise")
+    is_guilty, may_go_on = threading.Event(), threading.Event()
+
+    def guilty(loader: Numbers) -> list[int]:
+        found = []
+        for number in (*range(LEAST - 1), 50, 51):
+            if number == 50:
+                is_guilty.set()
+                assert may_go_on.wait(SECONDS)
+            found.append(loader.get(number))
+        return found
+
     with registry.scope() as scope:
         loader = scope.loader(Numbers)
-        in_a_row(loader, range(LEAST - 1))
+        first = spawn(guilty, loader)
+        assert is_guilty.wait(SECONDS)
         loader.goes_on.clear()
         blocking = spawn(loader.get, 100)
         until(lambda: [100] in loader.calls)
+        may_go_on.set()
         # They gather behind that one, and for one and the same key.
-        first = spawn(in_a_row, loader, range(50, 51))
         second = spawn(loader.get, 50)
         until(lambda: any(len(batch.threads) == 2 for batch in loader._turns._queue))
         loader.goes_on.set()
-        assert (first.result(SECONDS), second.result(SECONDS)) == ([-51], -51)
-        assert blocking.result(SECONDS) == -101
+        assert (blocking.result(SECONDS), second.result(SECONDS)) == (-101, -51)
+        with pytest.raises(NPlusOneError):
+            first.result(SECONDS)
+        assert [50] in loader.calls
+        assert [51] not in loader.calls
 
 
 def test_what_is_announced_is_not_refused(registry: LoaderRegistry) -> None:
-    watched(registry, "raise")
+    kept = watched(registry, "raise")
     with registry.scope() as scope:
         loader = scope.loader(Numbers)
-        for first in range(0, 100, 10):
-            loader.expect(range(first, first + 10))
-            in_a_row(loader, range(first, first + 10))
-        assert len(loader.calls) == 10
+        for number in range(100):
+            if number >= LEAST - 1 and number % 10 == LEAST - 1:
+                loader.expect(range(number, number + 10))
+            loader.get(number)
+        assert len(loader.calls) == LEAST - 1 + 10
+    assert kept.findings == []
+
+
+@pytest.mark.parametrize("is_of_use", [True, False])
+def test_batches_with_what_went_along_count_if_that_was_of_no_use(
+    registry: LoaderRegistry,
+    *,
+    is_of_use: bool,
+) -> None:
+    kept = watched(registry)
+    with registry.scope() as scope:
+        loader = scope.loader(Numbers)
+        for number in range(0, 100, 10):
+            loader.expect([number + 1 if is_of_use else number + 1_000])
+            loader.get(number)
+            loader.get(number + 1) if is_of_use else None
+    assert [each.count for each in kept.findings] == ([] if is_of_use else [10])
 
 
 def test_a_remote_source_is_not_asked_for_what_is_refused(registry: LoaderRegistry) -> None:
@@ -350,6 +383,57 @@ def test_a_request_served_by_a_loop_is_not_told_of_that_loop() -> None:
         assert finding.place is not None
         assert finding.place.function.endswith("numbers")
         assert finding.loop is None
+
+
+def test_a_helper_with_a_loop_has_as_many_places_as_callers(registry: LoaderRegistry) -> None:
+    class Next(DataLoader[int, int]):
+        def batch_load(self, keys: list[int]) -> list[int]:
+            return [key * 1_000 for key in keys]
+
+    def walk(number: int) -> int:
+        for _ in range(3):
+            number = Next.current().get(number)
+        return number
+
+    kept = watched(registry)
+    with registry.scope():
+        found = [walk(1)]
+        found += [walk(2)]
+        found += [walk(3)]
+        found += [walk(4)]
+        found += [walk(5)]
+        found += [walk(6)]
+    assert found == [number * 10**9 for number in range(1, 7)]
+    assert kept.findings == []
+
+
+def test_threads_one_after_another_are_no_loop(registry: LoaderRegistry) -> None:
+    kept = watched(registry)
+    with registry.scope() as scope:
+        loader = scope.loader(Numbers)
+        for number in range(8):
+            assert spawn(loader.get, number).result(SECONDS) == -number - 1
+    assert kept.findings == []
+
+
+async def test_batches_of_one_task_at_once_do_not_follow_each_other(
+    registry: LoaderRegistry,
+) -> None:
+    class Waiting(DataLoader[int, int]):
+        async def batch_load(self, keys: list[int]) -> list[int]:
+            await goes_on.wait()
+            return keys
+
+    goes_on = asyncio.Event()
+    kept = watched(registry)
+    async with registry.scope() as scope:
+        futures = []
+        for number in range(LEAST):
+            futures.append(scope.loader(Waiting).load(number))
+            await asyncio.sleep(0.01)
+        goes_on.set()
+        assert [*await asyncio.gather(*futures)] == [*range(LEAST)]
+    assert kept.findings == []
 
 
 # -- findings of other kinds

@@ -28,6 +28,7 @@ import asyncio
 import base64
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 from flask import Flask
@@ -263,12 +264,19 @@ def test_lookups_that_should_have_been_one_batch(run: Runner) -> None:
                 for key in range(5):
                     await scope.loader(Doubled).load(key)
 
+        def test_one_in_another():
+            with registry.scope() as scope, pytest.raises(AssertionError, match="Doubled: 6"):
+                with no_n_plus_one():
+                    for key in range(6):
+                        with no_n_plus_one() if key == 5 else nullcontext():
+                            scope.loader(Doubled).get(key)
+
         def test_its_own_error(client):
             with pytest.raises(KeyError), no_n_plus_one():
                 client.get("/one-by-one")
                 raise KeyError
     """)
-    result.assert_outcomes(passed=5, failed=4)
+    result.assert_outcomes(passed=6, failed=4)
     result.stdout.fnmatch_lines(
         [
             "E * AssertionError: These should have been one batch each:",
