@@ -181,6 +181,7 @@ def test_what_others_wait_for_is_not_refused(registry: LoaderRegistry) -> None:
         blocking = spawn(loader.get, 100)
         until(lambda: [100] in loader.calls)
         may_go_on.set()
+        until(lambda: bool(loader._turns._queue))
         # They gather behind that one, and for one and the same key.
         second = spawn(loader.get, 50)
         until(lambda: any(len(batch.threads) == 2 for batch in loader._turns._queue))

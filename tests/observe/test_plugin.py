@@ -265,11 +265,14 @@ def test_lookups_that_should_have_been_one_batch(run: Runner) -> None:
                     await scope.loader(Doubled).load(key)
 
         def test_one_in_another():
+            inner_is_over = []
             with registry.scope() as scope, pytest.raises(AssertionError, match="Doubled: 6"):
                 with no_n_plus_one():
                     for key in range(6):
                         with no_n_plus_one() if key == 5 else nullcontext():
                             scope.loader(Doubled).get(key)
+                    inner_is_over.append(True)
+            assert inner_is_over
 
         def test_its_own_error(client):
             with pytest.raises(KeyError), no_n_plus_one():
