@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import (
     Callable,
     Collection,
@@ -1098,6 +1099,12 @@ def _like(key: Any, parts: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a key is w
 
 # Nothing under it can switch to another green thread.
 _making_turns = Lock()
+if hasattr(os, "register_at_fork"):  # or a forked process might find it held by a thread it lacks
+    os.register_at_fork(
+        before=_making_turns.acquire,
+        after_in_parent=_making_turns.release,
+        after_in_child=_making_turns.release,
+    )
 
 
 class _Given(NamedTuple):

@@ -248,7 +248,9 @@ class Turns:
             wanted = {key: batch.keys[key] for key in batch.keys if any(key in o for o in others)}
             if wanted:
                 self._cache.withdraw(batch)
-                batch.keys, batch.threads, batch.ahead = wanted, others, set()
+                # Its keys stay in the order of who has left: none of the others has asked for just
+                # these, as `_answers_to` takes for granted of the first.
+                batch.keys, batch.threads, batch.ahead = wanted, [NOTHING, *others], set()
                 self._queue.appendleft(batch)
             else:
                 self._cache.abort(self._loader.name, batch, error)

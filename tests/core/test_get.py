@@ -221,6 +221,26 @@ def test_the_traceback_of_a_kept_error_does_not_grow() -> None:
     assert 0 not in lengths
 
 
+@pytest.mark.parametrize("keys", [[2, 1], [2, 3]])
+def test_who_waits_for_a_leader_that_is_ended_gets_the_answers_to_its_own_keys(
+    keys: list[int],
+) -> None:
+    source = Source()
+    source.first_error = KeyboardInterrupt()
+    loader = DataLoader[int, int](source)
+    leader = spawn(loader.get_many, [1, 2])
+    assert source.under_way.wait(SECONDS)
+    first = spawn(numbered, 1, loader.get_many, keys)
+    until(lambda: gathered(loader) >= 1)
+    second = spawn(numbered, 2, loader.get, 1)
+    until(lambda: gathered(loader) >= 2)
+    source.finish.set()
+    with pytest.raises(KeyboardInterrupt):
+        leader.result(SECONDS)
+    assert first.result(SECONDS) == [key * 2 for key in keys]
+    assert second.result(SECONDS) == 2
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, StrangeError, SystemExit])
 def test_what_ends_the_leader_does_not_harm_those_who_wait(error: type[BaseException]) -> None:
     source = Source()
