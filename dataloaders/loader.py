@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 from collections.abc import (
     Callable,
     Collection,
@@ -49,6 +48,7 @@ from .errors import (
     NoEventLoopError,
     ScopeClosedError,
 )
+from .forking import hold_across_forks
 from .form import Form
 from .keys import PLAIN_TYPES, typed_key
 from .lookahead.announced import Field, announcing, keys_in
@@ -1099,12 +1099,7 @@ def _like(key: Any, parts: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a key is w
 
 # Nothing under it can switch to another green thread.
 _making_turns = Lock()
-if hasattr(os, "register_at_fork"):  # or a forked process might find it held by a thread it lacks
-    os.register_at_fork(
-        before=_making_turns.acquire,
-        after_in_parent=_making_turns.release,
-        after_in_child=_making_turns.release,
-    )
+hold_across_forks(_making_turns)
 
 
 class _Given(NamedTuple):

@@ -265,10 +265,7 @@ class LoaderScope:
         """
         if self.watch is not None:
             return self.watch.stats
-        total = Stats()
-        for loader in list(self.loaders.values()):
-            total.add(loader.stats)
-        return total
+        return Stats.sum_of(loader.stats for loader in list(self.loaders.values()))
 
     def size(self) -> int:
         """Returns how many keys its loaders know."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Self
 
 _MILLISECONDS: Final = 1_000.0
@@ -89,6 +90,14 @@ class Stats:
         for name in _NAMES:
             setattr(self, name, getattr(self, name) - getattr(other, name))
         return self
+
+    @classmethod
+    def sum_of(cls, several: Iterable[Self]) -> Self:
+        """Returns the counts of several together."""
+        total = cls()
+        for each in several:
+            total.add(each)
+        return total
 
     def copy(self) -> Self:
         """Returns the counts as they are now."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 from dataloaders.errors import GreenThreadsError
+from dataloaders.forking import hold_across_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -65,11 +65,7 @@ def green_threads() -> str | None:
 
 def _begin_anew() -> None:
     """Has a forked process know nothing of its parent's loop, whose thread it does not have."""
-    _starting.release()
     _running.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_begin_anew
-    )
+hold_across_forks(_starting, _begin_anew)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
 from weakref import ref
 
 from .context import batch_watch
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
-
-def flow_here(*, on_loop: bool) -> Hashable:
+def flow_here(*, on_loop: bool) -> object:
     """Returns what stands for it: the same as long as it runs, and never that of another one.
 
     Args:
@@ -21,7 +17,7 @@ def flow_here(*, on_loop: bool) -> Hashable:
     """
     asking = batch_watch()
     if asking is not None:
-        return asking  # type: ignore[return-value]  # it is compared by what it is
+        return asking
     task = asyncio.current_task() if on_loop else None
     return _thread.mark if task is None else ref(task)
 

@@ -5,10 +5,11 @@ Nothing of it runs until an `Observer` watches.
 
 from .batches import BatchRecord, Statement
 from .findings import Finding
+from .loader_record import LoaderRecord
 from .lookups import Lookup
 from .observer import Listener, Observer
 from .places import Caller, Place
-from .record import LoaderRecord, Record
+from .record import Record
 from .recording import Recording
 from .report import report
 from .totals import Totals

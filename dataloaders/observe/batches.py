@@ -11,13 +11,14 @@ from dataloaders.errors import NPlusOneError, shown
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable
 
     from dataloaders.batch import Batch
     from dataloaders.lookahead.origins import Origin
 
     from .places import Caller
     from .repeats import Link
+    from .texts import Texts
 
 MAX_PARAMETERS: Final = 1_000
 """Characters of a statement's parameters that are kept, where keys may be shown."""
@@ -55,16 +56,12 @@ class Owner(Protocol):
     Attributes:
         shows_keys: Whether short texts of keys are kept.
         is_stated: Whether each statement, or each call, of its source is told of.
+        texts: What is kept of statements and keys.
     """
 
     shows_keys: bool
     is_stated: bool
-
-    def text_of_keys(self, keys: Iterable[Any]) -> list[str]:
-        """Returns short texts of those keys of a batch that may be shown."""
-
-    def text_of_statement(self, statement: str) -> str | None:
-        """Returns what is kept of one more statement; None if there is no room for it."""
+    texts: Texts
 
     def asked_late(self) -> None:
         """Counts a query that has ended after its batch: that has run into its time limit."""
@@ -196,7 +193,7 @@ class BatchRecord:
         self.begun = perf_counter()
         self.asked = len(batch.keys) - len(batch.ahead)
         if self._owner.shows_keys:
-            self.shown_keys = self._owner.text_of_keys(batch.keys.values())
+            self.shown_keys = self._owner.texts.of_keys(batch.keys.values())
         try:
             self._owner.batch_began(self, batch)
         except NPlusOneError:
@@ -233,7 +230,7 @@ class BatchRecord:
         if is_first and self.ended_at is not None:
             self._owner.asked_late()
         self.shared_calls += not is_first
-        text = self._owner.text_of_statement(f"a call of {source} for {keys} keys")
+        text = self._owner.texts.of_statement(f"a call of {source} for {keys} keys")
         if text is not None:
             begun = perf_counter() - seconds
             self.statements.append(Statement(text, None, None, begun, seconds, system=None))
@@ -251,7 +248,7 @@ class BatchRecord:
         self.statement_count += 1
         if self.ended_at is not None:
             self._owner.asked_late()
-        text = self._owner.text_of_statement(statement)
+        text = self._owner.texts.of_statement(statement)
         if text is not None:
             values = shown(parameters)[:MAX_PARAMETERS] if self._owner.shows_keys else None
             begun = perf_counter() - seconds

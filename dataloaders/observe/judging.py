@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dataloaders.errors import NPlusOneError
 
@@ -100,10 +100,10 @@ def _callers(batch: Batch) -> int:
     return alone + others + len(batch.threads)
 
 
-def _hashable(key: Any) -> Hashable:  # noqa: ANN401 - any key
+def _hashable(key: object) -> Hashable:
     """Returns what tells a key from others; one that is not hashable is like no other."""
     try:
         hash(key)
     except TypeError:
         return object()
-    return key  # type: ignore[no-any-return]  # as was tried above
+    return key

@@ -15,7 +15,7 @@ from .record import Record
 from .totals import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dataloaders.batch import Batch
     from dataloaders.scope import LoaderRegistry, LoaderScope
@@ -29,6 +29,21 @@ DETECT: Final = ("off", "log", "raise")
 
 MAX_LOGGED: Final = 1_000
 """Findings of a process that are logged: each once."""
+
+
+def checked_detect(name: str, value: object) -> str:
+    """Returns what is made of findings.
+
+    Args:
+        name: Where it is set, for the error.
+        value: What is set there.
+
+    Raises:
+        ConfigurationError: It is none of DETECT.
+    """
+    if value not in DETECT:
+        raise ConfigurationError(name, f"one of {', '.join(DETECT)}", value)
+    return str(value)
 
 
 class Listener:
@@ -84,11 +99,9 @@ class Observer:
         allow: Iterable[str] = (),
         shows_keys: bool = False,
     ) -> None:
-        if detect not in DETECT:
-            raise ConfigurationError("detect", f"one of {', '.join(DETECT)}", detect)
         self.listeners = list(listeners)
         self.keeps_lookups = keeps_lookups
-        self.detect = detect
+        self.detect = checked_detect("detect", detect)
         self.allow = tuple(allow)
         self.shows_keys = shows_keys
         self._totals = Totals()
@@ -127,11 +140,7 @@ class Observer:
             self._totals.add(record.group, loaders, len(record.findings))
         for finding in record.findings:
             self.found(finding)
-        for listener in self.listeners:
-            try:
-                listener.scope_ended(record)
-            except Exception:
-                logger.exception("A listener failed.")
+        self._tell(lambda listener: listener.scope_ended(record))
 
     def found(self, finding: Finding) -> None:
         """Logs a finding that is not allowed, once."""
@@ -152,26 +161,21 @@ class Observer:
 
     def batch_began(self, sent: BatchRecord, batch: Batch) -> None:
         """Tells its listeners."""
-        for listener in self.listeners:
-            try:
-                listener.batch_began(sent, batch)
-            except Exception:
-                logger.exception("A listener failed.")
+        self._tell(lambda listener: listener.batch_began(sent, batch))
 
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Tells its listeners."""
-        for listener in self.listeners:
-            try:
-                listener.batch_ended(sent, batch)
-            except Exception:
-                logger.exception("A listener failed.")
+        self._tell(lambda listener: listener.batch_ended(sent, batch))
 
     def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
         """Tells its listeners."""
+        self._tell(lambda listener: listener.batch_interrupted(sent, batch))
+
+    def _tell(self, something: Callable[[Listener], None]) -> None:
         for listener in self.listeners:
             try:
-                listener.batch_interrupted(sent, batch)
-            except Exception:
+                something(listener)
+            except Exception:  # whatever it raises: those who are watched must not fail of that
                 logger.exception("A listener failed.")
 
 

@@ -48,15 +48,12 @@ class Totals:
 
     def of(self, group: str) -> Stats:
         """Returns the counts of a group's loaders together."""
-        return _sum(self.loaders.get(group, {}))
+        return Stats.sum_of(self.loaders.get(group, {}).values())
 
     @property
     def total(self) -> Stats:
         """The counts of all together."""
-        total = Stats()
-        for group in self.loaders:
-            total.add(self.of(group))
-        return total
+        return Stats.sum_of(map(self.of, self.loaders))
 
     def copy(self) -> Self:
         """Returns the counts as they are now."""
@@ -85,10 +82,3 @@ class Totals:
             loaders = {name: Stats(**stats) for name, stats in of_group["loaders"].items()}
             totals.add(group, loaders, of_group["findings"], of_group["scopes"])
         return totals
-
-
-def _sum(loaders: Mapping[str, Stats]) -> Stats:
-    total = Stats()
-    for stats in loaders.values():
-        total.add(stats)
-    return total

@@ -7,12 +7,12 @@ so a call takes up its place until its window has passed since the latter.
 
 from __future__ import annotations
 
-import os
 import threading
 from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Final
 
 from dataloaders.checks import check
+from dataloaders.forking import hold_across_forks
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -160,7 +160,4 @@ def take(rates: Sequence[Rate], account: Hashable, now: float) -> Places | float
         return Places([(window, window.begin(now)) for window in windows])
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_taking.acquire, after_in_parent=_taking.release, after_in_child=_taking.release
-    )
+hold_across_forks(_taking)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from weakref import WeakSet
 
 from dataloaders.checks import check
 from dataloaders.errors import BatchFunctionError, ConfigurationError
+from dataloaders.forking import hold_across_forks
 
 from .dispatcher import Dispatcher
 from .judgement import FAIL, Judgement, Remedy, judge_status, response_of
@@ -178,12 +178,8 @@ _in_use: WeakSet[RemoteSource] = WeakSet()
 
 def _begin_anew() -> None:
     """Has a forked process know nothing of its parent's calls, whose threads it does not have."""
-    _making.release()
     for source in list(_in_use):
         source._dispatcher = None  # noqa: SLF001 - its own module
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_making.acquire, after_in_parent=_making.release, after_in_child=_begin_anew
-    )
+hold_across_forks(_making, _begin_anew)

@@ -21,7 +21,9 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, 
 
 from dataloaders import DataLoader
 from dataloaders.errors import ConfigurationError
-from dataloaders.observe.record import MAX_BATCHES, MAX_LOOKUPS, MAX_STATEMENTS
+from dataloaders.observe.loader_record import MAX_LOOKUPS
+from dataloaders.observe.record import MAX_BATCHES
+from dataloaders.observe.texts import MAX_STATEMENTS
 from dataloaders.sql import GroupedTableLoader, TableLoader
 from dataloaders.symbols import (
     SymbolLoader,

@@ -16,7 +16,7 @@ from dataloaders import modes
 from dataloaders.errors import ConfigurationError
 from dataloaders.lookahead.modes import ON, checked_mode
 from dataloaders.lookahead.modes import SETTING as LOOKAHEAD
-from dataloaders.observe.observer import DETECT
+from dataloaders.observe.observer import checked_detect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,7 +189,7 @@ def read_settings(app: Flask) -> Settings:
         inspector=_inspector(app),
         inspector_keys=_switch(app, "INSPECTOR_KEYS", default=False),
         inspector_requests=_count(app, "INSPECTOR_REQUESTS", INSPECTED_REQUESTS),
-        detect=_choice(app, "DETECT", DETECT),
+        detect=_detect(app),
         detect_allow=_patterns(app, "DETECT_ALLOW"),
         server_timing=_switch(app, "SERVER_TIMING", default=None),
         log=_switch(app, "LOG", default=False),
@@ -219,13 +219,9 @@ def _record(app: Flask) -> str | None:
     raise ConfigurationError(f"{PREFIX}RECORD", "the path of a file", value)
 
 
-def _choice(app: Flask, name: str, choices: tuple[str, ...]) -> str | None:
-    value = _setting(app, name)
-    if value is None or value == "":
-        return None
-    if value in choices:
-        return str(value)
-    raise ConfigurationError(PREFIX + name, f"one of {', '.join(choices)}", value)
+def _detect(app: Flask) -> str | None:
+    value = _setting(app, "DETECT")
+    return None if value is None or value == "" else checked_detect(f"{PREFIX}DETECT", value)
 
 
 def _patterns(app: Flask, name: str) -> tuple[str, ...]:
