@@ -84,8 +84,8 @@ class _Asking:
             # There may be any number of them, in any variable, and each with another rest.
             return loader.ahead_keys(self._key, [self._parts], site, None)
         again = site in loader.missed_at
-        if self._explanation is not None and not again:
-            return {}  # it is the only row
+        if self._explanation is not None and not (again or self._around.is_worker):
+            return {}  # it is the only row; a worker's may be one of many that were dealt out
         found = {}
         if site.has_failed:
             found = loader.remembered(site, cache_key, self._key)

@@ -96,3 +96,23 @@ def test_many_rows_of_use_are_not_taken_for_waste_within_a_request(
 
 def tokens_of(orders: list[dict[str, Any]]) -> list[str | None]:
     return [get_token(order["symbol"], order["exchange"]) for order in orders]
+
+
+def test_a_helper_that_takes_lists_is_handed_single_rows_by_a_pool(
+    sqlite_contract: SqliteContract, master: SymbolMaster
+) -> None:
+    """The list that was learned of holds one row now, and its siblings are other workers'."""
+    found = sqlite_contract.plain.execute(
+        "SELECT symbol, exchange, token FROM symtoken GROUP BY symbol, exchange LIMIT 40"
+    ).fetchall()
+    orders = [{"symbol": symbol, "exchange": exchange} for symbol, exchange, _ in found]
+    expected = [token for *_, token in found]
+    for _ in range(2):
+        with master.scope():
+            assert tokens_of(orders[:20]) == expected[:20]
+    for _ in range(3):
+        sqlite_contract.statements.clear()
+        with master.scope(), ScopeThreadPoolExecutor(1) as pool:
+            futures = [pool.submit(tokens_of, [order]) for order in orders]
+            assert [future.result() for future in futures] == [[each] for each in expected]
+        assert len(sqlite_contract.statements) == 1
