@@ -47,7 +47,7 @@ def results(rounds: int, databases: list[Database]) -> Iterator[Result]:
         DataLoaders(batched, engine=database.engine)
         add_view(batched, dataloaders.symbols, payload)
         naive = NaiveLookups(database.engine)
-        one_by_one.teardown_appcontext(naive.close_session)
+        one_by_one.teardown_appcontext(naive.close_sessions)
         add_view(one_by_one, naive, payload)
         if batched.test_client().get("/").data != one_by_one.test_client().get("/").data:
             raise SystemExit(f"{database.name}: the two views gave different answers.")

@@ -4,37 +4,37 @@ Configuration, in `create_app`'s argument or the environment:
 
 `TRADING_DATABASE_URI`: SQLAlchemy's URL of the database with the master contract.
 `TRADING_BROKER`: Whose payloads the broker's are: `kite`, `ordinal` or `wicker`.
-`TRADING_BROKER_URL`: Where the broker is.
-`TRADING_LOOKUPS`: `naive`, a query for each lookup, or `batched`, through the library.
+`TRADING_BROKER_URL`: Where the broker is; `memory:` for one in this very process.
+`DATALOADERS_MODE`: `naive`, a query for each lookup by functions of the application's own, or one
+    of the library's modes: `on`, `shadow`, `off`.
 `TRADING_MARKET_URL`: Where market data comes from, of a broker with limits; without it there are no
-    endpoints for them. They take `batched` lookups, and what the extra `example` installs.
+    endpoints for them. They take the library, and what the extra `example` installs.
 `TRADING_MARKET_ACCOUNT`: `api_key:access_token` of requests without an account of their own.
-`TRADING_METRICS`: `on` for `/metrics`. It takes `batched` lookups, and the extra `prometheus`.
+`TRADING_METRICS`: `on` for `/metrics`. It takes the library, and the extra `prometheus`.
 """
 
 from __future__ import annotations
 
 import os
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from flask import Flask, request
+from flask import Flask
 from sqlalchemy import create_engine
 from werkzeug.exceptions import HTTPException
 
 from flask_dataloaders import DataLoaders
 
+from .broker_account import BrokerAccount
 from .brokers.client import BrokerClient
 from .brokers.errors import BrokerError
 from .brokers.registry import BROKERS
+from .brokers.transports import HttpTransport, MemoryTransport
+from .endpoints import add_endpoints
 from .exact_json import ExactJSONProvider
 from .lookups import EXTENSION, batched
 from .lookups.naive import NaiveLookups
 from .metering import report_costs
-from .requests import InvalidRequestError, parse_basket, parse_subscription
-from .services.basket import place_basket
-from .services.books import show_book
-from .services.live_prices import subscribe
+from .requests import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,10 +43,14 @@ if TYPE_CHECKING:
 
     from dataloaders.observe import Listener
 
-    from .brokers.broker import Book, Broker
+    from .brokers.base import BaseBroker
+    from .brokers.transports import Transport
     from .lookups.variants import Lookups
 
 Answer = dict[str, object]
+
+MODE: Final = "DATALOADERS_MODE"
+NAIVE: Final = "naive"
 
 _ENGINE = "trading_engine"
 _LOADERS = "trading_loaders"
@@ -55,7 +59,6 @@ _DEFAULTS = {
     "TRADING_DATABASE_URI": "sqlite:///var/trading.db",
     "TRADING_BROKER": "kite",
     "TRADING_BROKER_URL": "http://127.0.0.1:8801",
-    "TRADING_LOOKUPS": "batched",
     "TRADING_MARKET_URL": "",
     "TRADING_MARKET_ACCOUNT": "demo:token",
     "TRADING_METRICS": "off",
@@ -75,12 +78,12 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.json = ExactJSONProvider(app)
     app.config.from_mapping({name: os.environ.get(name, _DEFAULTS[name]) for name in _DEFAULTS})
     app.config.from_mapping(config)
-    client = BrokerClient(app.config["TRADING_BROKER_URL"], _broker(app))
+    client = BrokerClient(_way_to_the_broker(app), _broker(app))
     engine = create_engine(app.config["TRADING_DATABASE_URI"])
     app.extensions[_ENGINE] = engine
     app.extensions[EXTENSION] = _lookups(app, engine)
     report_costs(app, engine)
-    _add_endpoints(app, client)
+    add_endpoints(app, client, engine)
     if app.config["TRADING_MARKET_URL"]:
         from .market.setup import add_market  # noqa: PLC0415 - its libraries are an extra
 
@@ -97,7 +100,15 @@ def close_app(app: Flask) -> None:
     app.extensions[_ENGINE].dispose()
 
 
-def _broker(app: Flask) -> Broker:
+def _way_to_the_broker(app: Flask) -> Transport:
+    url = app.config["TRADING_BROKER_URL"]
+    if url == "memory:":
+        account = BrokerAccount.with_a_history(app.config["TRADING_DATABASE_URI"])
+        return MemoryTransport(account)
+    return HttpTransport(url)
+
+
+def _broker(app: Flask) -> BaseBroker:
     name = app.config["TRADING_BROKER"]
     if name not in BROKERS:
         raise ValueError(f"TRADING_BROKER must be one of {', '.join(BROKERS)}, and not {name!r}.")
@@ -105,15 +116,12 @@ def _broker(app: Flask) -> Broker:
 
 
 def _lookups(app: Flask, engine: Engine) -> Lookups:
-    variant = app.config["TRADING_LOOKUPS"]
-    if variant == "naive":
+    if app.config.get(MODE, os.environ.get(MODE)) == NAIVE:
         naive = NaiveLookups(engine)
-        app.teardown_appcontext(naive.close_session)
+        app.teardown_appcontext(naive.close_sessions)
         return naive
-    if variant == "batched":
-        app.extensions[_LOADERS] = DataLoaders(app, engine=engine, listeners=_listeners(app))
-        return batched
-    raise ValueError(f"TRADING_LOOKUPS must be naive or batched, and not {variant!r}.")
+    app.extensions[_LOADERS] = DataLoaders(app, engine=engine, listeners=_listeners(app))
+    return batched
 
 
 def _listeners(app: Flask) -> list[Listener]:
@@ -122,24 +130,6 @@ def _listeners(app: Flask) -> list[Listener]:
     from .metrics import show_metrics  # noqa: PLC0415 - its library is an extra
 
     return [show_metrics(app)]
-
-
-def _add_endpoints(app: Flask, client: BrokerClient) -> None:
-    def _show(book: Book) -> Answer:
-        return _success(show_book(client, book))
-
-    for name, book in client.broker.books.items():
-        app.add_url_rule(f"/{name}", name, partial(_show, book))
-
-    @app.post("/basket")
-    def _place_basket() -> Answer:
-        legs = parse_basket(request.get_json(silent=True))
-        return _success(place_basket(client, legs))
-
-    @app.post("/subscription")
-    def _subscribe() -> Answer:
-        mode, wanted = parse_subscription(request.get_json(silent=True))
-        return _success(subscribe(client, wanted, mode))
 
 
 def _add_error_answers(app: Flask) -> None:
@@ -154,10 +144,6 @@ def _add_error_answers(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def _http_error(error: HTTPException) -> tuple[Answer, int]:
         return _failure(error.description or error.name), error.code or 500
-
-
-def _success(data: object) -> Answer:
-    return {"status": "success", "data": data}
 
 
 def _failure(message: str) -> Answer:

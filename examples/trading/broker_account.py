@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from contextlib import closing
 from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from .contract_sample import pick_instruments
+from sqlalchemy import create_engine, select
+from sqlalchemy.pool import NullPool
+
+from dataloaders.symbols import symtoken
+
+from .broker_prices import close_paise, last_paise, rupees_of
+from .contract_sample import SHARES, pick_instruments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from .contract_sample import Instrument
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 POSITIONS: Final = 50
 ORDERS: Final = 12
+HOLDINGS: Final = 20
 _TIMESTAMP = "2026-08-18 10:15:00"
 
 
@@ -32,46 +36,52 @@ class BrokerAccount:
     """An account, kept in rows as Kite Connect sends them.
 
     Args:
-        database: The SQLite file with the master contract, which orders are checked against.
+        database: SQLAlchemy's URL of the master contract, which orders are checked against.
         positions: The net positions.
         orders: The orders so far; new ones are added.
         day_positions: The positions of the day's trades alone.
-        trades: The trades so far.
+        trades: The trades so far; an order that is filled is one more.
         holdings: The shares that were delivered.
-        quotes: The quotes of what the client watches, by `EXCHANGE:TRADINGSYMBOL`.
     """
 
     def __init__(
         self,
-        database: Path,
+        database: str,
         positions: Iterable[Row] = (),
         orders: Iterable[Row] = (),
         *,
         day_positions: Iterable[Row] = (),
         trades: Iterable[Row] = (),
         holdings: Iterable[Row] = (),
-        quotes: Mapping[str, Row] | None = None,
     ) -> None:
         self._listed = _listed_by_token(database)
+        self._tokens = {
+            name: int(token) for token, names in reversed(self._listed.items()) for name in names
+        }
         self._numbers = count(1)
         self._lock = threading.Lock()
         self.positions = list(positions)
         self.day_positions = list(day_positions)
-        self.trades = list(trades)
         self.holdings = list(holdings)
-        self.quotes = dict(quotes or {})
         self._orders = list(orders)  # guarded by _lock: each request has a thread
+        self._trades = list(trades)  # as well
 
     @classmethod
-    def with_a_history(cls, database: Path) -> BrokerAccount:
+    def with_a_history(cls, database: str) -> BrokerAccount:
         """Returns the account of a client who traded instruments of this very contract.
 
         Raises:
             ContractTooSmallError: The contract has too few instruments.
         """
-        held = pick_instruments(database, POSITIONS, tradable=True)
-        account = cls(database, [_position(instrument) for instrument in held])
-        for instrument in pick_instruments(database, ORDERS, tradable=True):
+        positions = [_position(each) for each in pick_instruments(database, POSITIONS)]
+        shares = pick_instruments(database, HOLDINGS, SHARES)
+        account = cls(
+            database,
+            positions,
+            day_positions=positions[::2],
+            holdings=[_holding(instrument) for instrument in shares],
+        )
+        for instrument in pick_instruments(database, ORDERS):
             account.place(_market_order(instrument))
         return account
 
@@ -79,6 +89,11 @@ class BrokerAccount:
         """Returns the orders so far."""
         with self._lock:
             return list(self._orders)
+
+    def trades(self) -> list[Row]:
+        """Returns the trades so far."""
+        with self._lock:
+            return list(self._trades)
 
     def place(self, order: Row) -> str:
         """Takes an order; returns its id.
@@ -94,7 +109,32 @@ class BrokerAccount:
             raise OrderRefusedError(f"The order is incomplete: {error!r}.") from error
         with self._lock:
             self._orders.append(row)
+            if row["filled_quantity"]:
+                self._trades.append(_trade(row))
         return str(row["order_id"])
+
+    def margin_of(self, orders: Iterable[Row]) -> int:
+        """Returns what orders would tie up, in paise: a fifth of their value.
+
+        Raises:
+            OrderRefusedError: As `place`.
+        """
+        total = 0
+        for order in orders:
+            try:
+                self._check(order)
+                total += last_paise(int(order["instrument_token"])) * int(order["quantity"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise OrderRefusedError(f"The order is incomplete: {error!r}.") from error
+        return total // 5
+
+    def knows(self, token: object) -> bool:
+        """Whether an instrument has a token."""
+        return str(token) in self._listed
+
+    def named(self, brsymbol: str, brexchange: str) -> int | None:
+        """Returns the token of an instrument; None if there is none of that name."""
+        return self._tokens.get((brsymbol, brexchange))
 
     def check_tokens(self, tokens: Iterable[object]) -> None:
         """Refuses tokens that no instrument has.
@@ -102,7 +142,7 @@ class BrokerAccount:
         Raises:
             OrderRefusedError: There are such.
         """
-        unknown = [token for token in tokens if str(token) not in self._listed]
+        unknown = [token for token in tokens if not self.knows(token)]
         if unknown:
             raise OrderRefusedError(f"No instrument has the token {unknown[0]!r}.")
 
@@ -114,11 +154,12 @@ class BrokerAccount:
             )
 
 
-def _listed_by_token(database: Path) -> dict[str, list[tuple[str, str]]]:
+def _listed_by_token(database: str) -> dict[str, list[tuple[str, str]]]:
     """Reads which (broker's symbol, broker's exchange) each token stands for."""
     listed: dict[str, list[tuple[str, str]]] = {}
-    query = "SELECT token, brsymbol, brexchange FROM symtoken"
-    with closing(sqlite3.connect(database)) as connection:
+    columns = symtoken.c
+    query = select(columns.token, columns.brsymbol, columns.brexchange)
+    with create_engine(database, poolclass=NullPool).connect() as connection:
         for token, brsymbol, brexchange in connection.execute(query):
             listed.setdefault(token, []).append((brsymbol, brexchange))
     return listed
@@ -135,6 +176,18 @@ def _market_order(instrument: Instrument) -> Row:
         "validity": "DAY",
         "quantity": instrument.lotsize,
         "price": "0",
+    }
+
+
+def _trade(order: Row) -> Row:
+    """The trade that filled an order."""
+    of_order = ("order_id", "exchange", "tradingsymbol", "instrument_token", "product")
+    return {name: order[name] for name in (*of_order, "transaction_type", "exchange_order_id")} | {
+        "trade_id": f"T{order['order_id']}",
+        "average_price": order["average_price"],
+        "quantity": order["filled_quantity"],
+        "fill_timestamp": order["order_timestamp"],
+        "exchange_timestamp": order["order_timestamp"],
     }
 
 
@@ -159,7 +212,7 @@ def _order_row(order: Row, order_id: str) -> Row:
         "product": order["product"],
         "quantity": quantity,
         "price": _as_number(Decimal(order["price"])),
-        "average_price": 0,
+        "average_price": rupees_of(last_paise(order["instrument_token"])) if filled else 0,
         "filled_quantity": filled,
         "pending_quantity": quantity - filled,
         "cancelled_quantity": 0,
@@ -195,6 +248,25 @@ def _position(instrument: Instrument) -> Row:
         "sell_quantity": sell_quantity,
         "sell_price": _as_number(sold),
         "sell_value": _as_number(sell_value),
+    }
+
+
+def _holding(instrument: Instrument) -> Row:
+    """Shares that were bought at the price of the day before."""
+    token = int(instrument.token)
+    bought, last = close_paise(token), last_paise(token)
+    quantity = instrument.lotsize * (1 + token // 256 % 3)
+    return {
+        "tradingsymbol": instrument.brsymbol,
+        "exchange": instrument.brexchange,
+        "instrument_token": token,
+        "product": "CNC",
+        "quantity": quantity,
+        "t1_quantity": 0,
+        "average_price": rupees_of(bought),
+        "last_price": rupees_of(last),
+        "close_price": rupees_of(close_paise(token)),
+        "pnl": rupees_of((last - bought) * quantity),
     }
 
 

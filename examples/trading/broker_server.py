@@ -1,8 +1,6 @@
 """The broker that the application trades with: an HTTP server of its own.
 
-It serves one account to clients of every broker at once; their paths differ.
-
-As a process: `python -m examples.trading.broker_server --database FILE [--port N]`. It prints its
+As a process: `python -m examples.trading.broker_server --database URL [--port N]`. It prints its
 address, and serves until its standard input ends.
 """
 
@@ -14,20 +12,16 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
-from .broker_account import BrokerAccount, OrderRefusedError
-from .brokers.kite.server import API as KITE
-from .brokers.ordinal.server import API as ORDINAL
-from .brokers.wicker.server import API as WICKER
+from .broker_account import BrokerAccount
+from .broker_side import reply_to
 from .contract_sample import ContractTooSmallError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _LARGEST_BODY = 1_000_000  # bytes
-_APIS: Final = {route: api for api in (KITE, ORDINAL, WICKER) for route in api.routes}
 
 
 class BrokerServer(ThreadingHTTPServer):
@@ -39,6 +33,7 @@ class BrokerServer(ThreadingHTTPServer):
     """
 
     daemon_threads = False  # so that closing the server waits for the answers under way
+    request_queue_size = 128
 
     def __init__(self, account: BrokerAccount, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
@@ -66,32 +61,19 @@ class _Handler(BaseHTTPRequestHandler):
         """Keeps the terminal free."""
 
     def _answer(self) -> None:
-        status, answer = self._reply()
+        account = cast("BrokerServer", self.server).account
+        length = int(self.headers["Content-Length"] or 0)
+        if length > _LARGEST_BODY:
+            self.close_connection = True
+            status, answer = 413, {"message": f"More than {_LARGEST_BODY} bytes."}
+        else:
+            status, answer = reply_to(account, self.command, self.path, self.rfile.read(length))
         body = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def _reply(self) -> tuple[int, dict[str, object]]:
-        route = (self.command, self.path)
-        if route not in _APIS:
-            return 404, {"message": f"There is no {self.path}."}
-        api, account = _APIS[route], cast("BrokerServer", self.server).account
-        try:
-            return 200, api.success(api.routes[route](account, self._document()))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            return 400, api.failure(f"The message is not readable: {error!r}.")
-        except OrderRefusedError as error:
-            return 400, api.failure(str(error))
-
-    def _document(self) -> object:
-        length = int(self.headers["Content-Length"] or 0)
-        if length > _LARGEST_BODY:
-            raise ValueError(f"more than {_LARGEST_BODY} bytes")
-        document: object = json.loads(self.rfile.read(length)) if length else None
-        return document
 
 
 @contextmanager
@@ -110,7 +92,7 @@ def running(server: BrokerServer) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the broker as a process."""
     parser = argparse.ArgumentParser(description="Serves a broker's account on loopback.")
-    parser.add_argument("--database", type=Path, required=True, help="SQLite file of the contract")
+    parser.add_argument("--database", required=True, help="SQLAlchemy's URL of the master contract")
     parser.add_argument("--port", type=int, default=0, help="by default any free one")
     options = parser.parse_args(arguments)
     try:

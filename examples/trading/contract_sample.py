@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import create_engine, select
+from sqlalchemy.pool import NullPool
+
+from dataloaders.symbols import symtoken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Container, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,12 @@ class Instrument:
     tick_size: float
 
 
-_COLUMNS = ", ".join(field.name for field in fields(Instrument))
-_BY_ID = f"SELECT {_COLUMNS} FROM symtoken WHERE id = ?"  # noqa: S608 - names of columns
+TRADABLE: Final = frozenset(("NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX", "NCO"))
+SHARES: Final = frozenset(("NSE", "BSE"))
+WATCHABLE: Final = TRADABLE | {"NSE_INDEX", "BSE_INDEX", "MCX_INDEX"}
+"""An index can be watched, and not bought."""
+
+_COLUMNS = [symtoken.c[field.name] for field in fields(Instrument)]
 
 
 class ContractTooSmallError(Exception):
@@ -37,21 +43,23 @@ class ContractTooSmallError(Exception):
         super().__init__(f"{count} instruments are needed, but the contract has only {found}.")
 
 
-def pick_instruments(database: Path, count: int, *, tradable: bool) -> list[Instrument]:
-    """Picks instruments from all exchanges alike, spread evenly over each.
+def pick_instruments(
+    database: str, count: int, exchanges: Container[str] = TRADABLE
+) -> list[Instrument]:
+    """Picks instruments from all of some exchanges alike, spread evenly over each.
 
     Args:
-        database: The SQLite file.
+        database: SQLAlchemy's URL of the database.
         count: How many.
-        tradable: Whether to leave out indices, which can be watched but not bought.
+        exchanges: Of which exchanges.
 
     Raises:
         ContractTooSmallError: There are not so many.
     """
-    with closing(sqlite3.connect(database)) as connection:
+    with create_engine(database, poolclass=NullPool).connect() as connection:
         ids: dict[str, list[int]] = {}
-        for exchange, row_id in connection.execute("SELECT exchange, id FROM symtoken"):
-            if not (tradable and exchange.endswith("_INDEX")):
+        for exchange, row_id in connection.execute(select(symtoken.c.exchange, symtoken.c.id)):
+            if exchange in exchanges:
                 ids.setdefault(exchange, []).append(row_id)
         shares = _shares({exchange: len(ids[exchange]) for exchange in sorted(ids)}, count)
         picked = [
@@ -59,7 +67,9 @@ def pick_instruments(database: Path, count: int, *, tradable: bool) -> list[Inst
             for exchange, share in shares.items()
             for row_id in _spread(sorted(ids[exchange]), share)
         ]
-        return [Instrument(*connection.execute(_BY_ID, (row_id,)).fetchone()) for row_id in picked]
+        rows = connection.execute(select(symtoken.c.id, *_COLUMNS).where(symtoken.c.id.in_(picked)))
+        instruments = {row_id: Instrument(*columns) for row_id, *columns in rows}
+    return [instruments[row_id] for row_id in picked]
 
 
 def _shares(sizes: Mapping[str, int], count: int) -> Counter[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     with TemporaryDirectory() as directory:
-        database = Path(directory) / "trading.db"
+        database = f"sqlite:///{directory}/trading.db"
         try:
             _fill(database, options.instruments, options.rows)
             measured = _measure_all(database, options.rounds)
@@ -103,9 +102,9 @@ def _positive(text: str) -> int:
     return number
 
 
-def _fill(database: Path, instruments: str | None, rows: int) -> None:
+def _fill(database: str, instruments: str | None, rows: int) -> None:
     started = perf_counter()
-    engine = create_engine(f"sqlite:///{database}")
+    engine = create_engine(database)
     try:
         if instruments is None:
             count, origin = replace_contract(engine, generate_contract(rows)), "generated"
@@ -116,14 +115,14 @@ def _fill(database: Path, instruments: str | None, rows: int) -> None:
     print(f"{count:,} instruments {origin} in {perf_counter() - started:.1f} s\n", flush=True)  # noqa: T201 - it reports to the terminal
 
 
-def _measure_all(database: Path, rounds: int) -> dict[str, list[Measurement]]:
+def _measure_all(database: str, rounds: int) -> dict[str, list[Measurement]]:
     operations = operations_on(database)
     measured = {}
     with broker_process(database) as broker_url:
         for broker in BROKERS:
             with (
-                app_serving(database, broker_url, NAIVE, broker) as naive,
-                app_serving(database, broker_url, BATCHED, broker) as batched,
+                app_serving(database, broker_url, NAIVE, broker=broker) as naive,
+                app_serving(database, broker_url, broker=broker) as batched,
             ):
                 urls = {NAIVE: naive, BATCHED: batched}
                 measured[broker] = [measure(operation, urls, rounds) for operation in operations]
@@ -131,16 +130,17 @@ def _measure_all(database: Path, rounds: int) -> dict[str, list[Measurement]]:
 
 
 def _line(measurement: Measurement) -> str:
-    queries = {
-        variant: "/".join(map(str, sorted(counts)))
-        for variant, counts in measurement.queries.items()
-    }
+    queries = {variant: _told(counts) for variant, counts in measurement.queries.items()}
     return (
-        f"{measurement.operation.name:27}{measurement.operation.lookups:>9}"
+        f"{measurement.operation.name:27}{_told(measurement.lookups):>9}"
         f"{queries[NAIVE]:>8}{queries[BATCHED]:>8}"
         f"{measurement.milliseconds(NAIVE):>9.1f}{measurement.milliseconds(BATCHED):>9.1f}"
         f"{measurement.times_faster():>9.1f}"
     )
+
+
+def _told(counts: set[int]) -> str:
+    return "/".join(map(str, sorted(counts)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flask import g, has_app_context
@@ -18,15 +19,26 @@ QUERIES_HEADER = "X-Queries"
 
 @dataclass(slots=True)
 class Meter:
-    """The counts of one request."""
+    """The counts of one request, to which all of its threads add."""
 
     lookups: int = 0
     queries: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count_lookup(self) -> None:
+        """Adds one to the lookups."""
+        with self._lock:
+            self.lookups += 1
+
+    def count_query(self) -> None:
+        """Adds one to the queries."""
+        with self._lock:
+            self.queries += 1
 
 
 def meter() -> Meter:
     """Returns the current request's meter."""
-    found: Meter = g.setdefault("meter", Meter())
+    found: Meter = g.setdefault("meter", Meter())  # atomic, as dict.setdefault is
     return found
 
 
@@ -35,7 +47,7 @@ def report_costs(app: Flask, engine: Engine) -> None:
 
     def count_query(*_arguments: object) -> None:
         if has_app_context():
-            meter().queries += 1
+            meter().count_query()
 
     def add_headers(response: Response) -> Response:
         response.headers[LOOKUPS_HEADER] = str(meter().lookups)

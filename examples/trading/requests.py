@@ -19,6 +19,8 @@ PRODUCTS: Final = ("CNC", "MIS", "NRML")
 MODES: Final = ("ltp", "quote", "full")
 LARGEST_BASKET: Final = 100
 LARGEST_SUBSCRIPTION: Final = 3_000
+MOST_SLICES: Final = 100
+INTERVALS: Final = ("minute", "5minute", "15minute", "60minute", "day")
 
 
 class InvalidRequestError(Exception):
@@ -26,8 +28,8 @@ class InvalidRequestError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class BasketLeg:
-    """One order of a basket, in the application's own terms."""
+class NewOrder:
+    """An order to be placed, in the application's own terms."""
 
     symbol: str
     exchange: str
@@ -46,13 +48,35 @@ class WantedSymbol:
     exchange: str
 
 
-def parse_basket(document: object) -> list[BasketLeg]:
+@dataclass(frozen=True, slots=True)
+class SplitOrder:
+    """An order that goes to the exchange in slices.
+
+    Attributes:
+        whole: All of it.
+        slice_size: The most units that one slice may have.
+    """
+
+    whole: NewOrder
+    slice_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A time in the past, and the length of a candle; times are as `2026-08-18 09:15:00`."""
+
+    interval: str
+    start: str
+    end: str
+
+
+def parse_basket(document: object) -> list[NewOrder]:
     """Reads `{"orders": [{"symbol": …, "exchange": …, …}, …]}`.
 
     Raises:
         InvalidRequestError: It is something else.
     """
-    return _each(_field(document, "orders", "The body"), "orders", LARGEST_BASKET, _leg)
+    return _each(_field(document, "orders", "The body"), "orders", LARGEST_BASKET, _order)
 
 
 def parse_subscription(document: object) -> tuple[str, list[WantedSymbol]]:
@@ -62,6 +86,32 @@ def parse_subscription(document: object) -> tuple[str, list[WantedSymbol]]:
         InvalidRequestError: It is something else.
     """
     return _one_of(document, "mode", "The body", MODES), parse_symbols(document)
+
+
+def parse_split(document: object) -> SplitOrder:
+    """Reads an order like a basket's, with `slice`, the most units of one of its parts.
+
+    Raises:
+        InvalidRequestError: It is something else, or would be too many parts.
+    """
+    whole = _order(document, "The body")
+    slice_size = _count(document, "slice", "The body")
+    if whole.quantity > slice_size * MOST_SLICES:
+        raise InvalidRequestError(
+            f"The body: slice must be at least a {MOST_SLICES}th of quantity."
+        )
+    return SplitOrder(whole, slice_size)
+
+
+def parse_history(document: object) -> tuple[Period, list[WantedSymbol]]:
+    """Reads `{"interval": "5minute", "from": "2026-08-18 09:15:00", "to": …, "symbols": […]}`.
+
+    Raises:
+        InvalidRequestError: It is something else.
+    """
+    interval = _one_of(document, "interval", "The body", INTERVALS)
+    start, end = (_text(document, name, "The body") for name in ("from", "to"))
+    return Period(interval, start, end), parse_symbols(document)
 
 
 def parse_symbols(document: object) -> list[WantedSymbol]:
@@ -74,18 +124,15 @@ def parse_symbols(document: object) -> list[WantedSymbol]:
     return _each(symbols, "symbols", LARGEST_SUBSCRIPTION, _wanted)
 
 
-def _leg(row: object, name: str) -> BasketLeg:
+def _order(row: object, name: str) -> NewOrder:
     price_type = _one_of(row, "pricetype", name, PRICE_TYPES)
-    quantity = _field(row, "quantity", name)
-    if type(quantity) is not int or quantity < 1:
-        raise InvalidRequestError(f"{name}: quantity must be a whole number from 1 up.")
-    return BasketLeg(
+    return NewOrder(
         symbol=_text(row, "symbol", name),
         exchange=_text(row, "exchange", name),
         action=_one_of(row, "action", name, ACTIONS),
         product=_one_of(row, "product", name, PRODUCTS),
         price_type=price_type,
-        quantity=quantity,
+        quantity=_count(row, "quantity", name),
         price=_limit_price(row, name) if price_type == "LIMIT" else rupees(0),
     )
 
@@ -106,6 +153,13 @@ def _field(row: object, field: str, name: str) -> object:
     if field not in row:
         raise InvalidRequestError(f"{name}: {field} is missing.")
     value: object = row[field]
+    return value
+
+
+def _count(row: object, field: str, name: str) -> int:
+    value = _field(row, field, name)
+    if type(value) is not int or value < 1:
+        raise InvalidRequestError(f"{name}: {field} must be a whole number from 1 up.")
     return value
 
 

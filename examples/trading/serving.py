@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from . import exact_json
-from .app import close_app, create_app
+from .app import MODE, close_app, create_app
 from .metering import LOOKUPS_HEADER, QUERIES_HEADER
 from .processes import server_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from flask import Flask
 
@@ -30,19 +29,30 @@ class _QuietHandler(WSGIRequestHandler):
 
 @contextmanager
 def app_serving(
-    database: Path, broker_url: str, lookups: str, broker: str = "kite", market_url: str = ""
+    database: str,
+    broker_url: str,
+    mode: str | None = None,
+    broker: str = "kite",
+    market_url: str = "",
 ) -> Iterator[str]:
-    """Serves the application; gives its address."""
-    app = create_app(
-        {
-            "TRADING_DATABASE_URI": f"sqlite:///{database}",
-            "TRADING_BROKER": broker,
-            "TRADING_BROKER_URL": broker_url,
-            "TRADING_LOOKUPS": lookups,
-            "TRADING_MARKET_URL": market_url,
-        }
-    )
-    with serving(app) as url:
+    """Serves the application; gives its address.
+
+    Args:
+        database: SQLAlchemy's URL.
+        broker_url: `TRADING_BROKER_URL`.
+        mode: `DATALOADERS_MODE`; by default the environment's.
+        broker: `TRADING_BROKER`.
+        market_url: `TRADING_MARKET_URL`.
+    """
+    settings = {
+        "TRADING_DATABASE_URI": database,
+        "TRADING_BROKER": broker,
+        "TRADING_BROKER_URL": broker_url,
+        "TRADING_MARKET_URL": market_url,
+    }
+    if mode is not None:
+        settings[MODE] = mode
+    with serving(create_app(settings)) as url:
         yield url
 
 
@@ -64,13 +74,13 @@ def serving(app: Flask) -> Iterator[str]:
 
 
 @contextmanager
-def broker_process(database: Path) -> Iterator[str]:
+def broker_process(database: str) -> Iterator[str]:
     """Runs the broker as a process of its own; gives its address.
 
     Raises:
         ServerStartError: It does not start; why, it has written to the standard error itself.
     """
-    arguments = ("--database", str(database))
+    arguments = ("--database", database)
     with server_process("examples.trading.broker_server", *arguments) as url:
         yield url
 

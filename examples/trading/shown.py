@@ -77,9 +77,39 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What an instrument costs, and how many units of it were traded."""
+
+    ltp: Decimal
+    previous_close: Decimal
+    volume: int
+
+
+@dataclass(slots=True)
 class Quote:
-    """What an instrument was last traded at."""
+    """An instrument's prices; None if nobody has any."""
 
     symbol: str
     exchange: str
-    ltp: Decimal
+    prices: Prices | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """Prices between two times in the past, and how many units were traded."""
+
+    time: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """An instrument's candles; none if the master contract does not have the symbol."""
+
+    symbol: str
+    exchange: str
+    candles: list[Candle]

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine
 
 from dataloaders.lookahead.sites import forget_sites
 from dataloaders.symbols import generate_contract, replace_contract
+from tests.examples.contracts import MODES, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
 def fill(database: Path, rows: int, seed: int = 0) -> Path:
-    engine = create_engine(f"sqlite:///{database}")
+    engine = create_engine(url_of(database))
     replace_contract(engine, generate_contract(rows, seed))
     engine.dispose()
     return database
@@ -57,8 +58,8 @@ def serve(contract: Path) -> Callable[..., AbstractContextManager[dict[str, str]
         with ExitStack() as stack:
             url = stack.enter_context(running(BrokerServer(account)))
             yield {
-                variant: stack.enter_context(app_serving(contract, url, variant, broker))
-                for variant in ("naive", "batched")
+                variant: stack.enter_context(app_serving(url_of(contract), url, mode, broker))
+                for variant, mode in MODES.items()
             }
 
     return serving

@@ -19,6 +19,7 @@ from dataloaders.symbols import generate_contract, replace_contract
 from examples.trading.app import create_app
 from examples.trading.serving import broker_process, serving
 from tests import browsers
+from tests.examples.contracts import url_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -37,7 +38,7 @@ def make_app(database: Path, broker_url: str, lookahead: str) -> Flask:
     """Returns the example in debug mode."""
     app = create_app(
         {
-            "TRADING_DATABASE_URI": f"sqlite:///{database}",
+            "TRADING_DATABASE_URI": url_of(database),
             "TRADING_BROKER_URL": broker_url,
             "DATALOADERS_LOOKAHEAD": lookahead,
         }
@@ -63,13 +64,13 @@ def main(folder: Path) -> None:
     """Takes all of them."""
     with TemporaryDirectory() as directory, sync_playwright() as playwright:
         database = Path(directory) / "trading.db"
-        engine = create_engine(f"sqlite:///{database}")
+        engine = create_engine(url_of(database))
         replace_contract(engine, generate_contract(ROWS))
         engine.dispose()
         browser = playwright.chromium.launch(
             executable_path=browsers.chromium(), args=browsers.ARGUMENTS
         )
-        with broker_process(database) as broker_url:
+        with broker_process(url_of(database)) as broker_url:
             with serving(make_app(database, broker_url, "on")) as url:
                 take(browser, url, "light", folder / "waterfall-light.png")
             with serving(make_app(database, broker_url, "off")) as url:

@@ -20,8 +20,16 @@ SMALL = ["--rows", "1000", "--rounds", "1"]
 def test_demo_shows_the_queries_of_both_variants(capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main(SMALL) == 0
     shown = capsys.readouterr().out
-    rows = re.findall(r"\) +(\d+) +(\d+) +(\d+) ", shown)
-    assert rows == [("30", "30", "1"), ("150", "150", "1"), ("60", "60", "1")] * len(BROKERS)
+    rows = re.findall(
+        r"^(\w+) .*? +(\d+) +(\d+) +(\d+) +[\d.]+ +[\d.]+ +[\d.]+$", shown, re.MULTILINE
+    )
+    assert [row[0] for row in rows[::12]] == list(BROKERS)
+    promised = [("30", "30", "1"), ("150", "150", "1"), ("60", "60", "1")]
+    assert [row[1:] for start in (0, 12, 24) for row in rows[start : start + 3]] == promised * 3
+    assert len(rows) == 36
+    for _, lookups, naive, queries in rows:
+        assert int(lookups) <= int(naive) <= int(lookups) + 1
+        assert int(queries) <= 2
 
 
 def test_demo_fails_if_queries_are_more_than_they_have_to_be(

@@ -19,6 +19,7 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.examples.contracts import url_of
 from tests.servers import check_log, gunicorn_workers, started, wait_for
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def market(contract: Path, simulator_url: str) -> Iterator[httpx.Client]:
     from examples.trading.serving import app_serving
 
     with (
-        app_serving(contract, "http://127.0.0.1:1", "batched", market_url=simulator_url) as url,
+        app_serving(url_of(contract), "http://127.0.0.1:1", market_url=simulator_url) as url,
         httpx.Client(base_url=url, timeout=60) as client,
     ):
         yield client
@@ -117,7 +118,7 @@ def start(
     server: Server = request.param
     python = request.getfixturevalue("gunicorn25_python") if server.old else sys.executable
     environment = {
-        "TRADING_DATABASE_URI": f"sqlite:///{contract}",
+        "TRADING_DATABASE_URI": url_of(contract),
         "TRADING_MARKET_URL": simulator_url,
     }
     return lambda: started(server, python, tmp_path / "server.log", environment, HERE)

@@ -12,6 +12,7 @@ from examples.trading.app import close_app, create_app
 from examples.trading.broker_account import BrokerAccount
 from examples.trading.broker_server import BrokerServer, running
 from examples.trading.operations import operations_on
+from tests.examples.contracts import url_of
 from tests.observe.reading import samples_of, value_of
 from tests.servers import check_log, gunicorn_workers, started, wait_for
 
@@ -24,9 +25,9 @@ REQUESTS = 20
 
 @pytest.fixture
 def settings(contract: Path) -> Iterator[dict[str, str]]:
-    with running(BrokerServer(BrokerAccount.with_a_history(contract))) as broker:
+    with running(BrokerServer(BrokerAccount.with_a_history(url_of(contract)))) as broker:
         yield {
-            "TRADING_DATABASE_URI": f"sqlite:///{contract}",
+            "TRADING_DATABASE_URI": url_of(contract),
             "TRADING_BROKER_URL": broker,
             "TRADING_METRICS": "on",
         }
@@ -35,7 +36,9 @@ def settings(contract: Path) -> Iterator[dict[str, str]]:
 @pytest.fixture
 def lookups(contract: Path) -> int:
     """How many lookups a request for the positions makes."""
-    return {each.path: each.lookups for each in operations_on(contract)}["/positions"]
+    [book] = [each for each in operations_on(url_of(contract)) if each.path == "/positions"]
+    assert book.lookups is not None
+    return book.lookups
 
 
 def lookups_in(exposition: str) -> float:

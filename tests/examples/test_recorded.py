@@ -17,6 +17,7 @@ from examples.trading.broker_account import BrokerAccount
 from examples.trading.brokers.registry import BROKERS
 from examples.trading.comparison import differences
 from examples.trading.serving import Answer, ask
+from tests.examples.contracts import url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ def recorded(name: str) -> Any:  # noqa: ANN401 - JSON
 def contract(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with Kite's contract, in place of a generated one: `serve` takes it too."""
     database = tmp_path_factory.mktemp("kite") / "trading.db"
-    engine = create_engine(f"sqlite:///{database}")
+    engine = create_engine(url_of(database))
     import_contract(engine, DATA / "kite_instruments.csv.gz")
     engine.dispose()
     return database
@@ -50,13 +51,12 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def account(contract: Path) -> BrokerAccount:
     positions = recorded("positions")
     return BrokerAccount(
-        contract,
+        url_of(contract),
         positions["net"],
         recorded("orders"),
         day_positions=positions["day"],
         trades=recorded("trades"),
         holdings=recorded("holdings"),
-        quotes=recorded("quote"),
     )
 
 
@@ -88,7 +88,6 @@ BOOKS = [
     Shown("kite", "holdings", "AARON SBIN", 3, 2),
     Shown("kite", "positions", "LEADMINI17DECFUT GOLDGUINEA17DECFUT SBIN", 5),
     Shown("kite", "positions/day", "GOLDGUINEA17DECFUT LEADMINI17DECFUT SBIN", 5),
-    Shown("kite", "quotes", "INFY", 1),
     *(
         shown
         for broker in ("ordinal", "wicker")
@@ -127,12 +126,3 @@ def test_amounts_of_recorded_rows_are_exact(
         )
     assert [row["price"] for row in orders] == [str(row["price"]) for row in recorded("orders")]
     assert [row["pnl"] for row in positions] == ["0.00", "801.00", "-2.00"]
-
-
-@pytest.mark.parametrize("name", ["quote", "ltp"])
-def test_both_kinds_of_quotes_are_shown(contract: Path, serve: Serve, name: str) -> None:
-    quotes = recorded(name)
-    with serve(BrokerAccount(contract, quotes=quotes)) as urls:
-        shown = rows(ask(urls["batched"], "GET", "/quotes"))
-    price = str(quotes["NSE:INFY"]["last_price"])
-    assert shown == [{"symbol": "INFY", "exchange": "NSE", "ltp": price}]

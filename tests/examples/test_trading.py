@@ -21,6 +21,7 @@ from examples.trading.comparison import differences
 from examples.trading.contract_sample import pick_instruments
 from examples.trading.operations import operations_on
 from examples.trading.serving import Answer, app_serving, ask
+from tests.examples.contracts import MODES, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     Serve = Callable[..., AbstractContextManager[dict[str, str]]]
     Row = dict[str, Any]
 
-VARIANTS = ("naive", "batched")
+VARIANTS = tuple(MODES)
 
 of_every_broker = pytest.mark.parametrize("broker", BROKERS)
 
@@ -126,7 +127,7 @@ def position(**fields: object) -> Row:
 
 @pytest.fixture
 def operations(contract: Path) -> dict[str, Operation]:
-    return {operation.path: operation for operation in operations_on(contract)}
+    return {operation.path: operation for operation in operations_on(url_of(contract))}
 
 
 def run(urls: dict[str, str], operation: Operation) -> dict[str, Answer]:
@@ -142,7 +143,7 @@ def test_variants_answer_alike_with_as_many_queries_as_lookups_and_with_one(
     contract: Path, serve: Serve, operations: dict[str, Operation], broker: str, path: str
 ) -> None:
     lookups = operations[path].lookups
-    with serve(BrokerAccount.with_a_history(contract), broker) as urls:
+    with serve(BrokerAccount.with_a_history(url_of(contract)), broker) as urls:
         answers = run(urls, operations[path])
     assert [answers[variant].lookups for variant in VARIANTS] == [lookups, lookups]
     assert [answers[variant].queries for variant in VARIANTS] == [lookups, 1]
@@ -154,7 +155,7 @@ def test_variants_answer_alike_with_as_many_queries_as_lookups_and_with_one(
 def test_basket_reaches_the_broker_in_its_own_terms(
     contract: Path, serve: Serve, operations: dict[str, Operation], broker: str
 ) -> None:
-    account = BrokerAccount(contract)
+    account = BrokerAccount(url_of(contract))
     with serve(account, broker) as urls:
         answers = run(urls, operations["/basket"])
     legs = json.loads(operations["/basket"].body or "")["orders"]
@@ -184,7 +185,7 @@ def test_basket_reaches_the_broker_in_its_own_terms(
 def test_positions_have_the_names_that_the_contract_gives_them(
     contract: Path, serve: Serve, operations: dict[str, Operation], broker: str
 ) -> None:
-    account = BrokerAccount.with_a_history(contract)
+    account = BrokerAccount.with_a_history(url_of(contract))
     with serve(account, broker) as urls:
         answers = run(urls, operations["/positions"])
     expected = [
@@ -217,7 +218,7 @@ def test_subscription_says_how_prices_are_read(
     broker: str,
     segments: dict[str, object],
 ) -> None:
-    with serve(BrokerAccount(contract), broker) as urls:
+    with serve(BrokerAccount(url_of(contract)), broker) as urls:
         answers = run(urls, operations["/subscription"])
     expected = [
         query(
@@ -266,7 +267,7 @@ def test_what_two_instruments_share_at_the_broker_is_the_first_one(
         query(contract, "SELECT symbol, token FROM symtoken WHERE id = ?", row_id)[0]
         for *_, row_id in shared
     ]
-    with serve(BrokerAccount(contract, rows), broker) as urls:
+    with serve(BrokerAccount(url_of(contract), rows), broker) as urls:
         for variant in VARIANTS:
             positions = data(ask(urls[variant], "GET", "/positions"))
             assert [(row["symbol"], row["token"]) for row in positions] == first
@@ -291,7 +292,7 @@ def test_unknown_positions_keep_the_brokers_names(
         position(instrument_token=int(token)),
         position(tradingsymbol="GOLDM19FEBFUT", exchange="MCX", instrument_token=53_500_263),
     ]
-    with serve(BrokerAccount(contract, rows), broker) as urls:
+    with serve(BrokerAccount(url_of(contract), rows), broker) as urls:
         naive, batched = (ask(urls[variant], "GET", "/positions") for variant in VARIANTS)
     assert data(naive) == data(batched)
     assert [row["symbol"] for row in data(batched)] == names
@@ -311,7 +312,7 @@ def test_amounts_are_exact(contract: Path, serve: Serve, broker: str) -> None:
         position(quantity=-2, multiplier=1000, last_price=0.7, buy_value=0, sell_value=2100.1),
         position(quantity=0, average_price=0, last_price=72, buy_value=0.1, sell_value=0.3),
     ]
-    with serve(BrokerAccount(contract, rows), broker) as urls:
+    with serve(BrokerAccount(url_of(contract), rows), broker) as urls:
         for variant in VARIANTS:
             positions = data(ask(urls[variant], "GET", "/positions"))
             assert [(row["average_price"], row["ltp"], row["pnl"]) for row in positions] == [
@@ -327,9 +328,7 @@ def test_order_book_finds_renamed_instruments_and_shows_unknown_ones(
     infosys = "SELECT token FROM symtoken WHERE symbol = 'INFY' AND exchange = 'NSE'"
     [(token,)] = query(contract, infosys)
     option = next(
-        each
-        for each in pick_instruments(contract, 20, tradable=True)
-        if each.symbol != each.brsymbol
+        each for each in pick_instruments(url_of(contract), 20) if each.symbol != each.brsymbol
     )
     orders = [
         order(tradingsymbol=option.brsymbol, exchange=option.exchange, price=0.05),
@@ -337,7 +336,7 @@ def test_order_book_finds_renamed_instruments_and_shows_unknown_ones(
         order(tradingsymbol="USDINR19JUNFUT", exchange="CDS", instrument_token=987_654_321),
         order(status="CANCELLED", status_message=None),
     ]
-    with serve(BrokerAccount(contract, orders=orders)) as urls:
+    with serve(BrokerAccount(url_of(contract), orders=orders)) as urls:
         naive, batched = (ask(urls[variant], "GET", "/orders") for variant in VARIANTS)
     assert data(naive) == data(batched)
     assert [(row["symbol"], row["status"], row["message"]) for row in data(batched)] == [
@@ -353,15 +352,16 @@ def test_order_book_finds_renamed_instruments_and_shows_unknown_ones(
 @of_every_broker
 def test_placed_orders_are_in_the_order_book(contract: Path, serve: Serve, broker: str) -> None:
     legs = basket(leg(quantity=5), leg(pricetype="LIMIT", price="812.40", action="SELL"))
-    with serve(BrokerAccount(contract), broker) as urls:
+    with serve(BrokerAccount(url_of(contract)), broker) as urls:
         for number, variant in enumerate(VARIANTS, start=1):
             placed = data(ask(urls[variant], "POST", "/basket", legs))
             book = data(ask(urls[variant], "GET", "/orders"))
             assert len(book) == 2 * number
-            assert [row["order_id"] for row in placed] == [row["order_id"] for row in book[-2:]]
+            by_id = {row["order_id"]: row for row in book}
+            rows = [by_id[row["order_id"]] for row in placed]
             assert [
                 (row["symbol"], row["action"], row["status"], row["quantity"], row["price"])
-                for row in book[-2:]
+                for row in rows
             ] == [
                 ("SBIN", "BUY", "complete", 5, "0.0"),
                 ("SBIN", "SELL", "open", 1, "812.4"),
@@ -372,12 +372,12 @@ def test_placed_orders_are_in_the_order_book(contract: Path, serve: Serve, broke
 def test_order_and_position_book_are_the_same_with_every_broker(
     contract: Path, serve: Serve, broker: str
 ) -> None:
-    history = BrokerAccount.with_a_history(contract)
+    history = BrokerAccount.with_a_history(url_of(contract))
     [(token,)] = query(
         contract, "SELECT token FROM symtoken WHERE symbol = 'SBIN' AND exchange = 'NSE'"
     )
     rejected = order(instrument_token=int(token))
-    account = BrokerAccount(contract, history.positions, [*history.orders(), rejected])
+    account = BrokerAccount(url_of(contract), history.positions, [*history.orders(), rejected])
     with serve(account) as kite, serve(account, broker) as other:
         for path in ("/orders", "/positions"):
             expected = data(ask(kite["naive"], "GET", path))
@@ -390,16 +390,15 @@ def test_order_and_position_book_are_the_same_with_every_broker(
 
 @pytest.mark.parametrize("book", BROKERS["kite"].books)
 def test_each_book_of_kites_takes_one_query(contract: Path, serve: Serve, book: str) -> None:
-    history = BrokerAccount.with_a_history(contract)
+    history = BrokerAccount.with_a_history(url_of(contract))
     traded = {"trade_id": "1", "fill_timestamp": "2026-08-18 10:15:00"}
     account = BrokerAccount(
-        contract,
+        url_of(contract),
         history.positions,
         history.orders(),
         day_positions=history.positions,
         trades=[row | traded for row in history.orders()],
         holdings=history.positions,
-        quotes={f"{row['exchange']}:{row['tradingsymbol']}": row for row in history.positions},
     )
     with serve(account) as urls:
         naive, batched = (ask(urls[variant], "GET", f"/{book}") for variant in VARIANTS)
@@ -410,7 +409,7 @@ def test_each_book_of_kites_takes_one_query(contract: Path, serve: Serve, book: 
 
 @of_every_broker
 def test_nothing_is_asked_for_an_empty_book(contract: Path, serve: Serve, broker: str) -> None:
-    with serve(BrokerAccount(contract), broker) as urls:
+    with serve(BrokerAccount(url_of(contract)), broker) as urls:
         for variant in VARIANTS:
             for book in BROKERS[broker].books:
                 answer = ask(urls[variant], "GET", f"/{book}")
@@ -419,7 +418,7 @@ def test_nothing_is_asked_for_an_empty_book(contract: Path, serve: Serve, broker
 
 @of_every_broker
 def test_unknown_legs_are_refused_on_their_own(contract: Path, serve: Serve, broker: str) -> None:
-    account = BrokerAccount(contract)
+    account = BrokerAccount(url_of(contract))
     legs = basket(leg(symbol="NOSUCH"), leg(), leg(exchange="NYSE"))
     only_unknown = basket(leg(symbol="NOSUCH"))
     with serve(account, broker) as urls:
@@ -441,7 +440,7 @@ def test_unknown_symbols_are_left_out_of_a_subscription(
 ) -> None:
     unknown = {"symbol": "NOSUCH", "exchange": "NSE"}
     body = json.dumps({"mode": "full", "symbols": [unknown, {"symbol": "TCS", "exchange": "BSE"}]})
-    with serve(BrokerAccount(contract), broker) as urls:
+    with serve(BrokerAccount(url_of(contract)), broker) as urls:
         naive, batched = (
             data(ask(urls[variant], "POST", "/subscription", body)) for variant in VARIANTS
         )
@@ -454,7 +453,7 @@ def test_requests_that_run_side_by_side_are_counted_apart(
     contract: Path, serve: Serve, operations: dict[str, Operation]
 ) -> None:
     with (
-        serve(BrokerAccount.with_a_history(contract)) as urls,
+        serve(BrokerAccount.with_a_history(url_of(contract))) as urls,
         ThreadPoolExecutor(4) as pool,
     ):
         answers = list(pool.map(lambda _: run(urls, operations["/positions"]), range(12)))
@@ -493,7 +492,7 @@ BAD_BASKETS = [
 def test_bad_baskets_are_refused_and_nothing_is_placed(
     contract: Path, serve: Serve, variant: str
 ) -> None:
-    account = BrokerAccount(contract)
+    account = BrokerAccount(url_of(contract))
     with serve(account) as urls:
         for body, reason in BAD_BASKETS:
             answer = ask(urls[variant], "POST", "/basket", body)
@@ -507,7 +506,7 @@ def test_an_unknown_mode_and_an_unknown_path_are_refused(
     contract: Path, serve: Serve, variant: str
 ) -> None:
     body = json.dumps({"mode": "all", "symbols": [{"symbol": "TCS", "exchange": "BSE"}]})
-    with serve(BrokerAccount(contract)) as urls:
+    with serve(BrokerAccount(url_of(contract))) as urls:
         answer = ask(urls[variant], "POST", "/subscription", body)
         assert (answer.status, message(answer)) == (
             400,
@@ -522,12 +521,20 @@ def test_a_broker_that_is_down_is_a_bad_gateway(
 ) -> None:
     with socket.socket() as bound_but_deaf, ExitStack() as stack:
         bound_but_deaf.bind(("127.0.0.1", 0))
-        port = bound_but_deaf.getsockname()[1]
-        url = stack.enter_context(app_serving(contract, f"http://127.0.0.1:{port}", variant))
-        for operation in operations.values():
-            answer = ask(url, operation.method, operation.path, operation.body)
-            assert answer.status == 502
-            assert "The broker cannot be reached" in message(answer)
+        broker_url = f"http://127.0.0.1:{bound_but_deaf.getsockname()[1]}"
+        url = stack.enter_context(app_serving(url_of(contract), broker_url, MODES[variant]))
+        answers = {
+            path: ask(url, operation.method, path, operation.body)
+            for path, operation in operations.items()
+        }
+    # An order may have arrived all the same, so that each says for itself what became of it.
+    for path in ("/basket", "/split"):
+        orders = data(answers.pop(path))
+        assert len(orders) == 10
+        assert all("The broker cannot be reached" in each["message"] for each in orders)
+    for answer in answers.values():
+        assert answer.status == 502
+        assert "The broker cannot be reached" in message(answer)
 
 
 class Babbler(BaseHTTPRequestHandler):
@@ -554,7 +561,7 @@ def babbling_broker() -> Iterator[str]:
 
 
 def test_a_broker_that_sends_no_json_is_a_bad_gateway(contract: Path, babbling_broker: str) -> None:
-    with app_serving(contract, babbling_broker, "batched") as url:
+    with app_serving(url_of(contract), babbling_broker) as url:
         answer = ask(url, "GET", "/positions")
     assert answer.status == 502
     assert "not readable" in message(answer)
@@ -563,7 +570,7 @@ def test_a_broker_that_sends_no_json_is_a_bad_gateway(contract: Path, babbling_b
 def test_rows_that_lack_a_field_are_a_bad_gateway(contract: Path, serve: Serve) -> None:
     row = position()
     del row["last_price"]
-    with serve(BrokerAccount(contract, [position(), row])) as urls:
+    with serve(BrokerAccount(url_of(contract), [position(), row])) as urls:
         answer = ask(urls["batched"], "GET", "/positions")
     assert answer.status == 502
     assert message(answer) == "Row 1 of the broker's /portfolio/positions has no last_price."
@@ -599,7 +606,7 @@ BAD_ANSWERS = [
 def test_nested_answers_that_lack_something_are_a_bad_gateway(
     contract: Path, babbling_broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with app_serving(contract, babbling_broker, "batched", "wicker") as url:
+    with app_serving(url_of(contract), babbling_broker, broker="wicker") as url:
         for path, says, reason in BAD_ANSWERS:
             monkeypatch.setattr(Babbler, "says", json.dumps(says))
             answer = ask(url, "GET", path)
@@ -610,7 +617,7 @@ def test_nested_answers_that_lack_something_are_a_bad_gateway(
 def test_the_brokers_refusals_are_passed_on(
     other_contract: Path, serve: Serve, operations: dict[str, Operation], broker: str
 ) -> None:
-    with serve(BrokerAccount(other_contract), broker) as urls:
+    with serve(BrokerAccount(url_of(other_contract)), broker) as urls:
         for answer in run(urls, operations["/basket"]).values():
             results = data(answer)
             assert {row["status"] for row in results} == {"error"}
@@ -623,7 +630,7 @@ def test_the_brokers_refusals_are_passed_on(
 @pytest.mark.parametrize(
     "setting",
     [
-        {"TRADING_LOOKUPS": "magic"},
+        {"DATALOADERS_MODE": "magic"},
         {"TRADING_BROKER": "nobody"},
         {"TRADING_BROKER_URL": "ftp://broker"},
     ],

@@ -1,47 +1,45 @@
-"""The brokers' HTTP interface, as far as it is the same for all."""
+"""What the application asks brokers for, as far as it is the same for all."""
 
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from functools import cache
-from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Any, get_type_hints, is_typeddict
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, is_typeddict
 
 from examples.trading import exact_json
 
 from .errors import BrokerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
 
-    from .broker import Book, Broker
+    from examples.trading.requests import Period
+    from examples.trading.shown import Candle, Prices
+
+    from .base import BaseBroker, Book, Listed
+    from .transports import Transport
+
+T = TypeVar("T")
 
 
 class BrokerClient:
     """Asks a broker.
 
     Args:
-        url: Where it is, `http://host:port`.
+        transport: The way to it.
         broker: Which it is.
-        timeout: How long, in seconds, it may be silent.
+
+    Raises:
+        BrokerError: Each method does, if what it asks for is not to be had.
     """
 
-    def __init__(self, url: str, broker: Broker, timeout: float = 5.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "http" or parts.hostname is None:
-            raise ValueError(f"The broker's address must be http://host:port, and not {url!r}.")
-        self._host, self._port = parts.hostname, parts.port
-        self._timeout = timeout
+    def __init__(self, transport: Transport, broker: BaseBroker) -> None:
+        self._transport = transport
         self.broker = broker
 
     def rows(self, book: Book) -> list[Any] | dict[str, Any]:
-        """Returns a book's rows as the broker sends them, each with all of its fields.
-
-        Raises:
-            BrokerError: They are not to be had.
-        """
+        """Returns a book's rows as the broker sends them, each with all of its fields."""
         rows = self._ask("GET", book.path)
         for field in book.at:
             rows = rows.get(field) if isinstance(rows, dict) else None
@@ -51,45 +49,50 @@ class BrokerClient:
             _check(row, book.row, f"Row {place} of the broker's {book.path}")
         return rows
 
-    def place(self, orders: Sequence[object]) -> list[dict[str, Any]]:
-        """Places orders in one call; returns the broker's answer for each, in their order.
+    def place(self, order: Mapping[str, object]) -> str:
+        """Places an order, which is in the broker's terms; returns its id."""
+        path = self.broker.order_path
+        return _read(self.broker.order_id, self._ask("POST", path, order), path)
 
-        Raises:
-            BrokerError: There are no such answers.
-        """
-        answers = self._ask("POST", self.broker.basket_path, orders)
-        if (
-            not isinstance(answers, list)
-            or len(answers) != len(orders)
-            or not all(isinstance(answer, dict) for answer in answers)
-        ):
-            raise BrokerError(f"The broker did not answer for each of {len(orders)} orders.")
-        return answers
+    def margin(self, orders: Sequence[Mapping[str, object]]) -> Decimal:
+        """Returns the rupees that orders, which are in the broker's terms, would tie up."""
+        path = self.broker.margin_path
+        return _read(self.broker.margin, self._ask("POST", path, orders), path)
+
+    def quotes(self, instruments: Sequence[Listed]) -> list[Prices | None]:
+        """Returns each instrument's prices, or None, in one call."""
+        market = self.broker.market
+        method, target, document = market.ask_for_quotes(instruments)
+        answer = self._ask(method, target, document)
+        return _read(lambda quotes: market.read_quotes(quotes, instruments), answer, target)
+
+    def candles(self, instrument: Listed, period: Period) -> list[Candle]:
+        """Returns an instrument's prices in the past."""
+        market = self.broker.market
+        method, target, document = market.ask_for_candles(instrument, period)
+        return _read(market.read_candles, self._ask(method, target, document), target)
 
     def subscribe(self, message: object) -> None:
-        """Says which instruments' prices are to be sent.
+        """Says which instruments' prices are to be sent."""
+        self._ask("POST", self.broker.market.feed_path, message)
 
-        Raises:
-            BrokerError: The broker did not take it.
-        """
-        self._ask("POST", self.broker.feed_path, message)
-
-    def _ask(self, method: str, path: str, document: object = None) -> object:
-        body = None if document is None else json.dumps(document)
-        headers = {} if body is None else {"Content-Type": "application/json"}
+    def _ask(self, method: str, target: str, document: object = None) -> Any:  # noqa: ANN401 - JSON
+        body = b"" if document is None else json.dumps(document).encode()
         try:
-            with closing(
-                HTTPConnection(self._host, self._port, timeout=self._timeout)
-            ) as connection:
-                connection.request(method, path, body, headers)
-                answer = exact_json.loads(connection.getresponse().read())
-        except OSError as error:
-            raise BrokerError(f"The broker cannot be reached: {error}.") from error
-        except (HTTPException, ValueError) as error:
+            answer = exact_json.loads(self._transport.ask(method, target, body))
+        except ValueError as error:
             raise BrokerError(f"The broker's answer is not readable: {error!r}.") from error
         if not isinstance(answer, dict):
             raise BrokerError("The broker's answer is no object.")
         return self.broker.unwrap(answer)
+
+
+def _read(read: Callable[[Any], T], answer: Any, target: str) -> T:  # noqa: ANN401 - JSON
+    try:
+        return read(answer)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        path = target.partition("?")[0]
+        raise BrokerError(f"The broker's {path} is not readable: {error!r}.") from error
 
 
 def _check(value: object, kind: Any, name: str) -> None:  # noqa: ANN401 - a type, or what stands for one

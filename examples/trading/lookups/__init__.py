@@ -51,7 +51,7 @@ def get_symbol_info(symbol: str, exchange: str) -> SymbolInfo | None:
 
 
 def _counted() -> Lookups:
-    meter().lookups += 1
+    meter().count_lookup()
     return _lookups()
 
 

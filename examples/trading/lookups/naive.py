@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING
 
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, scoped_session, sessionmaker
+from flask import g
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -35,18 +37,19 @@ class SymToken(_Base):
 
 
 class NaiveLookups:
-    """Looks symbols up in a session for each request.
+    """Looks symbols up in a session for each request, and for each thread that works for it.
 
     Args:
         engine: The database with the master contract.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._session = scoped_session(sessionmaker(engine))
+        self._new_session = sessionmaker(engine)
 
-    def close_session(self, _error: BaseException | None) -> None:
-        """Ends the request's session."""
-        self._session.remove()
+    def close_sessions(self, _error: BaseException | None) -> None:
+        """Ends the request's sessions."""
+        for session in _sessions().values():
+            session.close()
 
     def get_token(self, symbol: str, exchange: str) -> str | None:
         """Returns the broker's token of a symbol."""
@@ -78,4 +81,12 @@ class NaiveLookups:
         return self._first(symbol=symbol, exchange=exchange)
 
     def _first(self, **columns: str) -> SymToken | None:
-        return self._session.query(SymToken).filter_by(**columns).first()
+        sessions, thread = _sessions(), get_ident()
+        if thread not in sessions:
+            sessions[thread] = self._new_session()
+        return sessions[thread].query(SymToken).filter_by(**columns).first()
+
+
+def _sessions() -> dict[int, Session]:
+    found: dict[int, Session] = g.setdefault("naive_sessions", {})
+    return found

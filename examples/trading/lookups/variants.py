@@ -9,6 +9,18 @@ class SymbolInfo(Protocol):
     """What the application reads of a symbol's row."""
 
     @property
+    def name(self) -> str | None:
+        """The company or the underlying."""
+
+    @property
+    def expiry(self) -> str | None:
+        """The day on which it ends, or an empty text."""
+
+    @property
+    def instrumenttype(self) -> str | None:
+        """EQ, FUT, CE, PE, …."""
+
+    @property
     def lotsize(self) -> int | None:
         """The units in one lot."""
 

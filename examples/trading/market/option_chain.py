@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
-from dataloaders.symbols import symtoken
+from examples.trading.services.option_chain import options_on
 
 from .loaders import QuoteLoader
 from .shown import show_quote
@@ -24,18 +22,9 @@ def option_chain(engine: Engine, underlying: str, exchange: str, expiry: str) ->
         exchange: Where they are traded.
         expiry: The day on which they end, as `27-AUG-26`.
     """
-    columns = symtoken.c
-    statement = (
-        select(columns.symbol, columns.exchange, columns.strike, columns.instrumenttype)
-        .where(columns.name == underlying, columns.exchange == exchange, columns.expiry == expiry)
-        .where(columns.instrumenttype.in_(("CE", "PE")))
-        .order_by(columns.strike, columns.instrumenttype)
-    )
-    with engine.connect() as connection:
-        options = connection.execute(statement).all()
     strikes: dict[float, dict[str, Any]] = {}
     quotes = QuoteLoader.current()
-    for option in options:
+    for option in options_on(engine, underlying, exchange, expiry):
         quote = quotes.get((option.symbol, option.exchange))
         strike = strikes.setdefault(option.strike, {"strike": option.strike})
         strike[option.instrumenttype] = show_quote(option.symbol, option.exchange, quote)

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from examples.trading.brokers.errors import BrokerRefusalError
+from dataloaders import ScopeThreadPoolExecutor
+
+from .orders import place_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from examples.trading.brokers.broker import Broker
     from examples.trading.brokers.client import BrokerClient
-    from examples.trading.requests import BasketLeg
+    from examples.trading.requests import NewOrder
+
+AT_ONCE: Final = 10
+"""Orders that are on their way to the broker at the same time: it takes them one by one."""
 
 
-def place_basket(client: BrokerClient, legs: Sequence[BasketLeg]) -> list[dict[str, object]]:
-    """Places all legs that can be placed; returns what became of each, in their order."""
-    orders = client.broker.new_orders(legs)
-    placeable = [order for order in orders if order is not None]
-    answers = iter(client.place(placeable) if placeable else ())
-    results = []
-    for leg, order in zip(legs, orders, strict=True):
-        result: dict[str, object] = {"symbol": leg.symbol, "exchange": leg.exchange}
-        if order is None:
-            result |= {"status": "error", "message": "The master contract has no such symbol."}
-        else:
-            result |= {"sent": order} | _outcome(client.broker, next(answers))
-        results.append(result)
-    return results
-
-
-def _outcome(broker: Broker, answer: dict[str, Any]) -> dict[str, object]:
-    try:
-        return {"status": "success", "order_id": broker.order_id(answer)}
-    except BrokerRefusalError as error:
-        return {"status": "error", "message": str(error)}
+def place_basket(client: BrokerClient, orders: Sequence[NewOrder]) -> list[dict[str, object]]:
+    """Places all orders that can be placed; returns what became of each, in their order."""
+    with ScopeThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(partial(place_order, client), orders))

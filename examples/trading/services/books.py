@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from examples.trading.brokers.broker import Book
+    from examples.trading.brokers.base import Book
     from examples.trading.brokers.client import BrokerClient
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def subscribe(client: BrokerClient, wanted: Sequence[WantedSymbol], mode: str) -> dict[str, object]:
     """Has the broker send the prices of the wanted symbols; returns how to read them."""
-    subscription = client.broker.subscription_to(wanted, mode)
+    subscription = client.broker.market.subscription_to(wanted, mode)
     if subscription.instruments:
         client.subscribe(subscription.message)
     return {"instruments": subscription.instruments, "unknown": subscription.unknown}

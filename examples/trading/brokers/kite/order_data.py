@@ -1,38 +1,38 @@
-"""New orders, from the application's terms into Kite's."""
+"""The order book, from Kite's terms into the application's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from examples.trading.lookups import get_br_symbol, get_brexchange, get_token
+from examples.trading.money import rupees
+from examples.trading.shown import Order
+
+from .symbols import symbol_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from examples.trading.requests import BasketLeg
-
-    from .payloads import KiteNewOrder
+    from .payloads import KiteOrder
 
 
-def new_orders(legs: Sequence[BasketLeg]) -> list[KiteNewOrder | None]:
-    """Returns each leg's order, or None for one whose symbol the master contract does not have."""
-    orders: list[KiteNewOrder | None] = []
-    for leg in legs:
-        token = get_token(leg.symbol, leg.exchange)
-        if token is None:
-            orders.append(None)
-            continue
-        orders.append(
-            {
-                "tradingsymbol": get_br_symbol(leg.symbol, leg.exchange) or leg.symbol,
-                "exchange": get_brexchange(leg.symbol, leg.exchange) or leg.exchange,
-                "instrument_token": int(token),
-                "transaction_type": leg.action,
-                "order_type": leg.price_type,
-                "product": leg.product,
-                "validity": "DAY",
-                "quantity": leg.quantity,
-                "price": str(leg.price),
-            }
-        )
-    return orders
+def map_orders(rows: Sequence[KiteOrder]) -> list[Order]:
+    """Returns the orders under the application's symbols."""
+    return [_map_order(row) for row in rows]
+
+
+def _map_order(row: KiteOrder) -> Order:
+    return Order(
+        order_id=row["order_id"],
+        symbol=symbol_of(row["tradingsymbol"], row["exchange"], row["instrument_token"]),
+        exchange=row["exchange"],
+        action=row["transaction_type"],
+        pricetype=row["order_type"],
+        product=row["product"],
+        status=row["status"].lower(),
+        message=row["status_message"] or "",
+        timestamp=row["order_timestamp"],
+        quantity=row["quantity"],
+        filled_quantity=row["filled_quantity"],
+        price=rupees(row["price"]),
+        average_price=rupees(row["average_price"]),
+    )

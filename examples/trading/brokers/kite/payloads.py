@@ -66,13 +66,6 @@ class KiteHolding(KiteRow):
     pnl: Amount
 
 
-class KiteQuote(TypedDict):
-    """A quote; its key is `EXCHANGE:TRADINGSYMBOL`."""
-
-    instrument_token: int
-    last_price: Amount
-
-
 class KiteNewOrder(KiteRow):
     """An order to be placed; the price is text, so that it arrives as it was written."""
 

@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from examples.trading.broker_account import OrderRefusedError
+from examples.trading.broker_prices import candles, close_paise, last_paise, rupees_of, volume
 from examples.trading.brokers.api import Api
 
 if TYPE_CHECKING:
     from examples.trading.broker_account import BrokerAccount
+    from examples.trading.brokers.api import Asked
 
 
-def _positions(account: BrokerAccount, _document: None) -> object:
+def _positions(account: BrokerAccount, _asked: Asked) -> object:
     return {"net": account.positions, "day": account.day_positions}
 
 
-def _place(account: BrokerAccount, document: list[dict[str, Any]]) -> object:
-    return [_placement(account, order) for order in document]
+def _place(account: BrokerAccount, asked: Asked) -> object:
+    return {"order_id": account.place(asked.document)}
 
 
-def _placement(account: BrokerAccount, order: dict[str, Any]) -> object:
-    try:
-        return {"order_id": account.place(order)}
-    except OrderRefusedError as error:
-        return {"error": {"code": 400, "error_type": "InputException", "message": str(error)}}
+def _margin(account: BrokerAccount, asked: Asked) -> object:
+    total = rupees_of(account.margin_of(asked.document))
+    return {"initial": {"total": total}, "final": {"total": total}}
 
 
-def _subscribe(account: BrokerAccount, document: dict[str, Any]) -> object:
-    mode, tokens = document["v"] if document.get("a") == "mode" else ("", [])
+def _quotes(account: BrokerAccount, asked: Asked) -> object:
+    names = asked.query["i"]
+    tokens = {name: account.named(*reversed(name.split(":", 1))) for name in names}
+    return {name: _quote(token) for name, token in tokens.items() if token is not None}
+
+
+def _quote(token: int) -> object:
+    return {
+        "instrument_token": token,
+        "last_price": rupees_of(last_paise(token)),
+        "volume": volume(token),
+        "ohlc": {"close": rupees_of(close_paise(token))},
+    }
+
+
+def _candles(account: BrokerAccount, asked: Asked) -> object:
+    token = asked.path["token"]
+    account.check_tokens([token])
+    span = (asked.query["from"][0], asked.query["to"][0])
+    return {
+        "candles": [
+            [time, *map(rupees_of, prices), traded]
+            for time, *prices, traded in candles(int(token), asked.path["interval"], *span)
+        ]
+    }
+
+
+def _subscribe(account: BrokerAccount, asked: Asked) -> object:
+    mode, tokens = asked.document["v"] if asked.document.get("a") == "mode" else ("", [])
     account.check_tokens(tokens)
     return {"mode": mode, "tokens": tokens}
 
@@ -42,12 +68,14 @@ def _failure(message: str) -> dict[str, object]:
 
 API: Final = Api(
     routes={
-        ("GET", "/orders"): lambda account, _document: account.orders(),
-        ("GET", "/trades"): lambda account, _document: account.trades,
+        ("GET", "/orders"): lambda account, _asked: account.orders(),
+        ("GET", "/trades"): lambda account, _asked: account.trades(),
         ("GET", "/portfolio/positions"): _positions,
-        ("GET", "/portfolio/holdings"): lambda account, _document: account.holdings,
-        ("GET", "/quote"): lambda account, _document: account.quotes,
-        ("POST", "/orders/basket"): _place,
+        ("GET", "/portfolio/holdings"): lambda account, _asked: account.holdings,
+        ("POST", "/orders/regular"): _place,
+        ("POST", "/margins/basket"): _margin,
+        ("GET", "/quote"): _quotes,
+        ("GET", "/instruments/historical/<token>/<interval>"): _candles,
         ("POST", "/ticker/subscriptions"): _subscribe,
     },
     success=_success,

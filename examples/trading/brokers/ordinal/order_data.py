@@ -1,40 +1,41 @@
-"""New orders, from the application's terms into Ordinal's."""
+"""The order book, from Ordinal's terms into the application's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from examples.trading.lookups import get_br_symbol, get_brexchange, get_token
+from examples.trading.lookups import get_symbol
+from examples.trading.money import rupees
+from examples.trading.shown import Order
 
-from .segments import CODES
+from .segments import EXCHANGES, OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from examples.trading.requests import BasketLeg
-
-    from .payloads import OrdinalNewOrder
+    from .payloads import OrdinalOrder
 
 
-def new_orders(legs: Sequence[BasketLeg]) -> list[OrdinalNewOrder | None]:
-    """Returns each leg's order, or None for one whose symbol the master contract does not have."""
-    orders: list[OrdinalNewOrder | None] = []
-    for leg in legs:
-        token = get_token(leg.symbol, leg.exchange)
-        if token is None:
-            orders.append(None)
-            continue
-        exchange = get_brexchange(leg.symbol, leg.exchange) or leg.exchange
+def map_orders(rows: Sequence[OrdinalOrder]) -> list[Order]:
+    """Returns the orders under the application's symbols; an unknown one is shown by its token."""
+    orders = []
+    for row in rows:
+        exchange = EXCHANGES.get(row["sg"], OTHER)
         orders.append(
-            {
-                "tk": int(token),
-                "sg": CODES.get(exchange, 0),
-                "nm": get_br_symbol(leg.symbol, leg.exchange) or leg.symbol,
-                "bs": leg.action,
-                "ty": leg.price_type,
-                "pr": leg.product,
-                "qy": str(leg.quantity),
-                "px": str(leg.price),
-            }
+            Order(
+                order_id=str(row["no"]),
+                symbol=get_symbol(row["tk"], exchange) or row["tk"],
+                exchange=exchange,
+                action=row["bs"],
+                pricetype=row["ty"],
+                product=row["pr"],
+                status=row["st"].lower(),
+                message=row["ms"],
+                timestamp=row["tm"],
+                quantity=int(row["qy"]),
+                filled_quantity=int(row["fq"]),
+                price=rupees(row["px"]),
+                average_price=rupees(row["ap"]),
+            )
         )
     return orders

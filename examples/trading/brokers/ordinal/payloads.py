@@ -65,3 +65,35 @@ class OrdinalNewOrder(TypedDict):
     pr: str
     qy: str
     px: str
+
+
+class OrdinalTrade(TypedDict):
+    """A row of the trade book."""
+
+    tn: int
+    """Number of the trade."""
+    no: int
+    """Number of the order."""
+    it: str
+    """The segment's code and the token, as `11:1594`."""
+    bs: str
+    pr: str
+    tm: str
+    """Time."""
+    qy: str
+    ap: str
+    """Price of one, in rupees."""
+
+
+class OrdinalHolding(TypedDict):
+    """A row of the holdings, which do not say on which exchange they were bought."""
+
+    tk: int
+    pr: str
+    qy: str
+    ap: str
+    """Average price."""
+    lp: str
+    """Last price."""
+    pl: str
+    """Profit, or loss."""

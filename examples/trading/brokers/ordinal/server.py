@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from examples.trading.broker_account import OrderRefusedError
+from examples.trading.broker_prices import candles, close_paise, last_paise, rupees_of, volume
 from examples.trading.brokers.api import Api
 
 from .segments import CODES, EXCHANGES
 
 if TYPE_CHECKING:
     from examples.trading.broker_account import BrokerAccount, Row
+    from examples.trading.brokers.api import Asked
 
-    from .payloads import OrdinalNewOrder, OrdinalOrder, OrdinalPosition
+    from .payloads import (
+        OrdinalHolding,
+        OrdinalNewOrder,
+        OrdinalOrder,
+        OrdinalPosition,
+        OrdinalTrade,
+    )
 
 
-def _positions(account: BrokerAccount, _document: None) -> list[OrdinalPosition]:
+def _positions(account: BrokerAccount, _asked: Asked) -> list[OrdinalPosition]:
     return [
         {
             "tk": row["instrument_token"],
@@ -32,7 +39,7 @@ def _positions(account: BrokerAccount, _document: None) -> list[OrdinalPosition]
     ]
 
 
-def _orders(account: BrokerAccount, _document: None) -> list[OrdinalOrder]:
+def _orders(account: BrokerAccount, _asked: Asked) -> list[OrdinalOrder]:
     return [
         {
             "no": int(row["order_id"]),
@@ -53,15 +60,43 @@ def _orders(account: BrokerAccount, _document: None) -> list[OrdinalOrder]:
     ]
 
 
-def _place(account: BrokerAccount, document: list[OrdinalNewOrder]) -> object:
-    return [_placement(account, order) for order in document]
+def _trades(account: BrokerAccount, _asked: Asked) -> list[OrdinalTrade]:
+    return [
+        {
+            "tn": number,
+            "no": int(row["order_id"]),
+            "it": f"{CODES.get(row['exchange'], 0)}:{row['instrument_token']}",
+            "bs": row["transaction_type"],
+            "pr": row["product"],
+            "tm": row["fill_timestamp"],
+            "qy": str(row["quantity"]),
+            "ap": str(row["average_price"]),
+        }
+        for number, row in enumerate(account.trades(), start=1)
+    ]
 
 
-def _placement(account: BrokerAccount, order: OrdinalNewOrder) -> dict[str, object]:
-    try:
-        return _success(int(account.place(_order(order))))
-    except OrderRefusedError as error:
-        return _failure(str(error))
+def _holdings(account: BrokerAccount, _asked: Asked) -> list[OrdinalHolding]:
+    return [
+        {
+            "tk": row["instrument_token"],
+            "pr": row["product"],
+            "qy": str(row["quantity"]),
+            "ap": str(row["average_price"]),
+            "lp": str(row["last_price"]),
+            "pl": str(row["pnl"]),
+        }
+        for row in account.holdings
+    ]
+
+
+def _place(account: BrokerAccount, asked: Asked) -> object:
+    return int(account.place(_order(asked.document)))
+
+
+def _margin(account: BrokerAccount, asked: Asked) -> object:
+    total = account.margin_of([_order(order) for order in asked.document])
+    return {"mg": str(rupees_of(total))}
 
 
 def _order(order: OrdinalNewOrder) -> Row:
@@ -78,9 +113,34 @@ def _order(order: OrdinalNewOrder) -> Row:
     }
 
 
-def _subscribe(account: BrokerAccount, document: dict[str, Any]) -> object:
-    account.check_tokens(token for tokens in document["in"].values() for token in tokens)
-    return document
+def _quotes(account: BrokerAccount, asked: Asked) -> object:
+    return [
+        {
+            "tk": int(each["tk"]),
+            "sg": each["sg"],
+            "lp": str(rupees_of(last_paise(int(each["tk"])))),
+            "cl": str(rupees_of(close_paise(int(each["tk"])))),
+            "vo": str(volume(int(each["tk"]))),
+        }
+        for each in asked.document
+        if account.knows(each["tk"])
+    ]
+
+
+def _candles(account: BrokerAccount, asked: Asked) -> object:
+    token = asked.document["tk"]
+    account.check_tokens([token])
+    span = (asked.document["fr"], asked.document["to"])
+    return [
+        {"tm": time, "px": " ".join(str(rupees_of(price)) for price in prices), "vo": str(traded)}
+        for time, *prices, traded in candles(int(token), asked.document["iv"], *span)
+    ]
+
+
+def _subscribe(account: BrokerAccount, asked: Asked) -> object:
+    wanted = asked.document["in"]
+    account.check_tokens(token for tokens in wanted.values() for token in tokens)
+    return asked.document
 
 
 def _success(result: object) -> dict[str, object]:
@@ -94,8 +154,13 @@ def _failure(message: str) -> dict[str, object]:
 API: Final = Api(
     routes={
         ("GET", "/ob"): _orders,
+        ("GET", "/tb"): _trades,
         ("GET", "/pb"): _positions,
+        ("GET", "/hb"): _holdings,
         ("POST", "/no"): _place,
+        ("POST", "/mg"): _margin,
+        ("POST", "/qt"): _quotes,
+        ("POST", "/cd"): _candles,
         ("POST", "/fd"): _subscribe,
     },
     success=_success,

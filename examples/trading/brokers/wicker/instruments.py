@@ -37,10 +37,14 @@ def names_of(token: int, exchange: str) -> Names:
     )
 
 
-def instrument_of(symbol: str, exchange: str) -> Instrument | None:
+def find_instrument(symbol: str, exchange: str) -> Instrument | None:
     """Returns Wicker's instrument, or None if the master contract does not have the symbol."""
     token = get_token(symbol, exchange)
     if token is None:
         return None
-    brexchange = get_brexchange(symbol, exchange) or exchange
+    return instrument_of(token, get_brexchange(symbol, exchange) or exchange)
+
+
+def instrument_of(token: str, brexchange: str) -> Instrument:
+    """Returns Wicker's instrument."""
     return {"id": int(token), "segment": SEGMENTS.get(brexchange, brexchange)}

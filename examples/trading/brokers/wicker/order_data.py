@@ -1,38 +1,45 @@
-"""New orders, from the application's terms into Wicker's."""
+"""The order book, from Wicker's terms into the application's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from examples.trading.lookups import get_br_symbol
+from examples.trading.money import rupees
+from examples.trading.shown import Order
 
-from .instruments import instrument_of
+from .instruments import symbol_of
+from .segments import EXCHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from examples.trading.requests import BasketLeg
-
-    from .payloads import WickerNewOrder
+    from .payloads import WickerOrder
 
 
-def new_orders(legs: Sequence[BasketLeg]) -> list[WickerNewOrder | None]:
-    """Returns each leg's order, or None for one whose symbol the master contract does not have."""
-    return [_new_order(leg) for leg in legs]
+def map_orders(rows: Mapping[str, WickerOrder]) -> list[Order]:
+    """Returns the orders under the application's symbols; an unknown one is shown by its id.
 
-
-def _new_order(leg: BasketLeg) -> WickerNewOrder | None:
-    instrument = instrument_of(leg.symbol, leg.exchange)
-    if instrument is None:
-        return None
-    return {
-        "instrument": instrument,
-        "label": get_br_symbol(leg.symbol, leg.exchange) or leg.symbol,
-        "terms": {
-            "side": leg.action,
-            "kind": leg.price_type,
-            "product": leg.product,
-            "quantity": leg.quantity,
-            "price": str(leg.price),
-        },
-    }
+    The rows' segments are overwritten by exchanges.
+    """
+    orders = []
+    for order_id, row in rows.items():
+        instrument, terms, state = row["instrument"], row["terms"], row["state"]
+        instrument["segment"] = EXCHANGES.get(instrument["segment"], instrument["segment"])
+        orders.append(
+            Order(
+                order_id=order_id,
+                symbol=symbol_of(instrument["id"], instrument["segment"]),
+                exchange=instrument["segment"],
+                action=terms["side"],
+                pricetype=terms["kind"],
+                product=terms["product"],
+                status=state["name"].lower(),
+                message=state["reason"] or "",
+                timestamp=state["since"],
+                quantity=terms["quantity"],
+                filled_quantity=state["filled"],
+                price=rupees(terms["price"]),
+                average_price=rupees(state["average"]),
+            )
+        )
+    return orders

@@ -90,3 +90,32 @@ class WickerNewOrder(TypedDict):
     instrument: Instrument
     label: str
     terms: NewTerms
+
+
+class TradedOrder(TypedDict):
+    """What a trade says of its order."""
+
+    id: str
+    side: str
+    product: str
+
+
+class WickerTrade(TypedDict):
+    """A row of the trade book; the key is the instrument's, as `NSE_EQ|1594`."""
+
+    id: str
+    instrument_key: str
+    order: TradedOrder
+    at: str
+    quantity: int
+    price: Amount
+
+
+class WickerHolding(TypedDict):
+    """A row of the holdings."""
+
+    listings: list[Instrument]
+    product: str
+    quantity: int
+    price: Prices
+    profit: Amount

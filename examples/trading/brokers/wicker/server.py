@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from examples.trading.broker_account import OrderRefusedError
+from examples.trading.broker_prices import candles, close_paise, last_paise, rupees_of, volume
 from examples.trading.brokers.api import Api
 
 from .segments import EXCHANGES, SEGMENTS
 
 if TYPE_CHECKING:
     from examples.trading.broker_account import BrokerAccount, Row
+    from examples.trading.brokers.api import Asked
 
-    from .payloads import Instrument, WickerNewOrder, WickerOrder, WickerPosition
+    from .payloads import (
+        Instrument,
+        WickerHolding,
+        WickerNewOrder,
+        WickerOrder,
+        WickerPosition,
+        WickerTrade,
+    )
 
 
-def _positions(account: BrokerAccount, _document: None) -> object:
+def _positions(account: BrokerAccount, _asked: Asked) -> object:
     return {"net": {"rows": [_position(row) for row in account.positions]}}
 
 
@@ -29,7 +37,7 @@ def _position(row: Row) -> WickerPosition:
     }
 
 
-def _orders(account: BrokerAccount, _document: None) -> object:
+def _orders(account: BrokerAccount, _asked: Asked) -> object:
     return {"orders": {row["order_id"]: _order(row) for row in account.orders()}}
 
 
@@ -58,15 +66,50 @@ def _instrument(row: Row) -> Instrument:
     return {"id": row["instrument_token"], "segment": SEGMENTS.get(exchange, exchange)}
 
 
-def _place(account: BrokerAccount, document: list[WickerNewOrder]) -> object:
-    return [_placement(account, order) for order in document]
+def _trades(account: BrokerAccount, _asked: Asked) -> object:
+    return {"trades": [_trade(row) for row in account.trades()]}
 
 
-def _placement(account: BrokerAccount, order: WickerNewOrder) -> dict[str, object]:
-    try:
-        return _success({"order": {"id": account.place(_order_to_place(order))}})
-    except OrderRefusedError as error:
-        return _failure(str(error))
+def _trade(row: Row) -> WickerTrade:
+    return {
+        "id": row["trade_id"],
+        "instrument_key": _key(_instrument(row)),
+        "order": {
+            "id": row["order_id"],
+            "side": row["transaction_type"],
+            "product": row["product"],
+        },
+        "at": row["fill_timestamp"],
+        "quantity": row["quantity"],
+        "price": row["average_price"],
+    }
+
+
+def _holdings(account: BrokerAccount, _asked: Asked) -> object:
+    return {"rows": [_holding(row) for row in account.holdings]}
+
+
+def _holding(row: Row) -> WickerHolding:
+    return {
+        "listings": [_instrument(row)],
+        "product": row["product"],
+        "quantity": row["quantity"],
+        "price": {"average": row["average_price"], "last": row["last_price"]},
+        "profit": row["pnl"],
+    }
+
+
+def _key(instrument: Instrument) -> str:
+    return f"{instrument['segment']}|{instrument['id']}"
+
+
+def _place(account: BrokerAccount, asked: Asked) -> object:
+    return {"order": {"id": account.place(_order_to_place(asked.document))}}
+
+
+def _margin(account: BrokerAccount, asked: Asked) -> object:
+    total = account.margin_of([_order_to_place(order) for order in asked.document])
+    return {"required": {"amount": rupees_of(total)}}
 
 
 def _order_to_place(order: WickerNewOrder) -> Row:
@@ -84,8 +127,35 @@ def _order_to_place(order: WickerNewOrder) -> Row:
     }
 
 
-def _subscribe(account: BrokerAccount, document: dict[str, Any]) -> object:
-    modes = document["subscribe"]
+def _quotes(account: BrokerAccount, asked: Asked) -> object:
+    wanted: list[Instrument] = asked.document["instruments"]
+    return {
+        "quotes": {_key(each): _quote(each["id"]) for each in wanted if account.knows(each["id"])}
+    }
+
+
+def _quote(token: int) -> object:
+    return {
+        "last": rupees_of(last_paise(token)),
+        "close": rupees_of(close_paise(token)),
+        "volume": volume(token),
+    }
+
+
+def _candles(account: BrokerAccount, asked: Asked) -> object:
+    token = asked.document["instrument"]["id"]
+    account.check_tokens([token])
+    span = (asked.document["from"], asked.document["to"])
+    found = {}
+    for time, *prices, traded in candles(token, asked.document["each"], *span):
+        names = ("open", "high", "low", "close")
+        amounts = dict(zip(names, map(rupees_of, prices), strict=True))
+        found[time] = amounts | {"volume": traded}
+    return {"candles": found}
+
+
+def _subscribe(account: BrokerAccount, asked: Asked) -> object:
+    modes = asked.document["subscribe"]
     account.check_tokens(each["id"] for instruments in modes.values() for each in instruments)
     return modes
 
@@ -101,8 +171,13 @@ def _failure(message: str) -> dict[str, object]:
 API: Final = Api(
     routes={
         ("GET", "/book/orders"): _orders,
+        ("GET", "/book/trades"): _trades,
         ("GET", "/book/positions"): _positions,
+        ("GET", "/book/holdings"): _holdings,
         ("POST", "/book/orders/new"): _place,
+        ("POST", "/book/margin"): _margin,
+        ("POST", "/market/quotes"): _quotes,
+        ("POST", "/market/candles"): _candles,
         ("POST", "/feed"): _subscribe,
     },
     success=_success,
