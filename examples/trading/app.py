@@ -34,6 +34,7 @@ from .exact_json import ExactJSONProvider
 from .lookups import EXTENSION, batched
 from .lookups.naive import NaiveLookups
 from .metering import report_costs
+from .pages import add_pages
 from .requests import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.extensions[EXTENSION] = _lookups(app, engine)
     report_costs(app, engine)
     add_endpoints(app, client, engine)
+    add_pages(app, client)
     if app.config["TRADING_MARKET_URL"]:
         from .market.setup import add_market  # noqa: PLC0415 - its libraries are an extra
 

@@ -69,6 +69,8 @@ def ask_all(app: Flask, contract: Path) -> int:
     operations = operations_on(url_of(contract))
     if "positions/day" in app.view_functions:  # one broker's alone
         operations.append(Operation("positions of the day", "GET", "/positions/day"))
+    pages = [rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/pages/")]
+    operations += [Operation("a page", "GET", path) for path in pages]
     for each in operations:
         answer = client.open(
             each.path, method=each.method, data=each.body, content_type="application/json"
