@@ -21,12 +21,13 @@ from . import (
     loading,
     lookahead,
     observing,
+    promises,
     remote,
     requests,
     symbols,
     views,
 )
-from .measure import ADDED, TIME
+from .measure import ADDED, BYTES, COUNT, TIME
 
 if TYPE_CHECKING:
     from .measure import Result
@@ -43,7 +44,8 @@ Written by `make bench`; not edited by hand. Each row compares two ways to do on
 in one process: a ratio below 1 means that ours is faster. The ratio is the median over all rounds;
 a tenth of the rounds lay below the first figure of its spread, a tenth above the second. Times
 are for orientation only, the machine's mood is in them; a limit on a time says so. What ours takes
-longer, where that is what counts, stands in the place of a ratio with a + before it.
+longer, where that is what counts, stands in the place of a ratio with a + before it. Where bytes or
+queries are compared, the same is said of them.
 """
 
 
@@ -69,6 +71,7 @@ def main() -> None:
                 remote.results(arguments.rounds),
                 requests.results(arguments.rounds),
                 observing.results(arguments.rounds, found[0]),
+                promises.results(arguments.rounds, found),
             ):
                 print(_line(result), flush=True)  # noqa: T201 - it reports to the terminal
                 rows.append(result)
@@ -111,11 +114,17 @@ def _line(row: Result) -> str:
         f"{low} to {high}",
         "" if row.wanted is None else _limit(row.wanted, row.of),
         kept,
-        _time(row.ours_ns),
-        _time(row.baseline_ns),
+        _amount(row.ours_ns, row.quantity),
+        _amount(row.baseline_ns, row.quantity),
         row.unit,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _amount(measured: float, quantity: str) -> str:
+    if quantity == BYTES:
+        return f"{measured / 1_000:.0f} kB"
+    return f"{measured:.0f}" if quantity == COUNT else _time(measured)
 
 
 def _ratio(ratio: float) -> str:

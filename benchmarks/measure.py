@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
     Timed = Callable[[], float]
 
+SECONDS: Final = "seconds"
+BYTES: Final = "bytes"
+COUNT: Final = "count"
+"""What is measured; what stands below of times holds for the others, too."""
+
 RATIO: Final = "ratio"
 TIME: Final = "time"
 ADDED: Final = "added"
@@ -43,6 +48,7 @@ class Result:
         rounds: How many rounds were run.
         wanted: What is not to be exceeded; times are in nanoseconds.
         of: What that is: RATIO, TIME or ADDED.
+        quantity: What was measured: SECONDS, which are told in nanoseconds, BYTES or COUNT.
     """
 
     title: str
@@ -59,6 +65,7 @@ class Result:
     rounds: int
     wanted: float | None = None
     of: str = RATIO
+    quantity: str = SECONDS
 
     @property
     def met(self) -> bool | None:
@@ -84,6 +91,7 @@ def compare(
     rounds: int,
     wanted: float | None = None,
     of: str = RATIO,
+    quantity: str = SECONDS,
 ) -> Result:
     """Compares two timed calls.
 
@@ -97,7 +105,9 @@ def compare(
         rounds: How many ratios to take, after a tenth as many that do not count.
         wanted: The limit, in nanoseconds if it is for a time.
         of: What it is for: RATIO, TIME or ADDED, which also says what is reported.
+        quantity: What the calls return in place of seconds: BYTES, or a COUNT.
     """
+    scale = 1e9 if quantity == SECONDS else 1
     times: dict[str, list[float]] = {"ours": [], "baseline": []}
     sides = [("ours", ours), ("baseline", baseline)]
     for number in range(-max(2, rounds // 10), rounds):
@@ -105,7 +115,7 @@ def compare(
         for side, timed in sides if number % 2 else reversed(sides):
             seconds = timed()
             if number >= 0:
-                times[side].append(seconds / units * 1e9)
+                times[side].append(seconds / units * scale)
     pairs = list(zip(times["ours"], times["baseline"], strict=True))
     low, ratio, high = _middle([ours_ns / baseline_ns for ours_ns, baseline_ns in pairs])
     added_low, added, added_high = _middle(
@@ -126,6 +136,7 @@ def compare(
         rounds=rounds,
         wanted=wanted,
         of=of,
+        quantity=quantity,
     )
 
 

@@ -74,11 +74,12 @@ def measure(operation: Operation, urls: Mapping[str, str], rounds: int) -> Measu
             measurement.queries[variant].add(answer.queries)
             measurement.lookups.add(answer.lookups)
             answers[variant] = answer
-        measurement.faults += _faults(operation, answers)
+        measurement.faults += faults_of(operation, answers)
     return measurement
 
 
-def _faults(operation: Operation, answers: Mapping[str, Answer]) -> list[str]:
+def faults_of(operation: Operation, answers: Mapping[str, Answer]) -> list[str]:
+    """Returns what is not as it has to be in the answers that both variants gave."""
     faults = []
     for variant, answer in answers.items():
         if answer.status != _SUCCESS:
