@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Records = list[Symbol | None]
 
-SIZES = (2, 10, 50, 500, 1_000, 5_000)
+SIZES = (1, 2, 10, 50, 500, 1_000, 5_000)
 KEYS_PER_ROUND = 500
 LARGE = 500  # keys, from which on fewer rounds will do
 
@@ -141,6 +141,7 @@ def _against_queries(
             unit="batch",
             rounds=rounds,
             wanted=1,
+            facts={"figure": "keys", "database": database.name, "keys": len(keys)},
         )
 
 

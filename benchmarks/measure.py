@@ -10,11 +10,11 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     Timed = Callable[[], float]
 
@@ -49,6 +49,7 @@ class Result:
         wanted: What is not to be exceeded; times are in nanoseconds.
         of: What that is: RATIO, TIME or ADDED.
         quantity: What was measured: SECONDS, which are told in nanoseconds, BYTES or COUNT.
+        facts: What a table or a plot needs to know of it, beside its title.
     """
 
     title: str
@@ -66,6 +67,7 @@ class Result:
     wanted: float | None = None
     of: str = RATIO
     quantity: str = SECONDS
+    facts: Mapping[str, str | int] = field(default_factory=dict)
 
     @property
     def met(self) -> bool | None:
@@ -92,6 +94,7 @@ def compare(
     wanted: float | None = None,
     of: str = RATIO,
     quantity: str = SECONDS,
+    facts: Mapping[str, str | int] | None = None,
 ) -> Result:
     """Compares two timed calls.
 
@@ -106,6 +109,7 @@ def compare(
         wanted: The limit, in nanoseconds if it is for a time.
         of: What it is for: RATIO, TIME or ADDED, which also says what is reported.
         quantity: What the calls return in place of seconds: BYTES, or a COUNT.
+        facts: Kept with the result.
     """
     scale = 1e9 if quantity == SECONDS else 1
     times: dict[str, list[float]] = {"ours": [], "baseline": []}
@@ -137,6 +141,7 @@ def compare(
         wanted=wanted,
         of=of,
         quantity=quantity,
+        facts=facts or {},
     )
 
 

@@ -99,6 +99,7 @@ def _end_to_end(
         unit="request",
         rounds=max(4, rounds // 2),
         wanted=None if times is None else 1 / times,
+        facts=_facts("time", operation, database) | {"broker": "HTTP" if broker else "memory"},
     )
 
 
@@ -115,6 +116,7 @@ def _memory(
         rounds=4,
         wanted=MEMORY_LEFT,
         quantity=BYTES,
+        facts=_facts("memory", operation, database),
     )
 
 
@@ -135,7 +137,18 @@ def _queries(
         rounds=1,
         wanted=QUERIES_LEFT,
         quantity=COUNT,
+        facts={"figure": "queries", "database": database},
     )
+
+
+def _facts(figure: str, operation: Operation, database: str) -> dict[str, str | int]:
+    return {
+        "figure": figure,
+        "operation": operation.name,
+        "database": database,
+        "lookups": operation.lookups or 0,
+        "queries": operation.batches,
+    }
 
 
 def _check(operation: Operation, batched: FlaskClient, naive: FlaskClient) -> Mapping[str, Answer]:

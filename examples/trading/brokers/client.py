@@ -95,16 +95,20 @@ def _read(read: Callable[[Any], T], answer: Any, target: str) -> T:  # noqa: ANN
         raise BrokerError(f"The broker's {path} is not readable: {error!r}.") from error
 
 
-def _check(value: object, kind: Any, name: str) -> None:  # noqa: ANN401 - a type, or what stands for one
+def _check(value: object, kind: type, name: str) -> None:
     """Refuses an object that lacks a field, in itself or in an object inside it."""
-    if not is_typeddict(kind):
-        return
+    required, objects = _fields(kind)
     if not isinstance(value, dict):
         raise BrokerError(f"{name} is no object.")
-    if missing := sorted(kind.__required_keys__ - value.keys()):
+    if missing := sorted(required - value.keys()):
         raise BrokerError(f"{name} has no {', '.join(missing)}.")
-    for field in kind.__required_keys__:
-        _check(value[field], _fields(kind)[field], f"{name}, {field},")
+    for field, inner in objects:
+        _check(value[field], inner, f"{name}, {field},")
 
 
-_fields = cache(get_type_hints)
+@cache
+def _fields(kind: Any) -> tuple[frozenset[str], list[tuple[str, type]]]:  # noqa: ANN401 - a TypedDict
+    """Returns the names of the fields, and those that are objects with their kinds."""
+    required: frozenset[str] = kind.__required_keys__
+    types = get_type_hints(kind)
+    return required, [(name, types[name]) for name in required if is_typeddict(types[name])]
