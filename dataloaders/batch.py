@@ -225,7 +225,7 @@ class Batch:
             elif answer.answers is not None:
                 settle_future(future, answer.answers[cache_key])
             else:
-                answer.join(future, cache_key)
+                answer.callers.append((future, cache_key))
         self.hits.clear()
 
     def join(self, future: Settleable, cache_key: Hashable) -> None:

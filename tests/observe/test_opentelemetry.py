@@ -212,6 +212,35 @@ def test_who_joins_a_batch_under_way_is_linked_too(world: World) -> None:
     assert linked(span) == {id_of(world.spans["follower"])}
 
 
+async def test_tasks_that_join_a_batch_under_way_together_are_each_linked(world: World) -> None:
+    under_way = asyncio.Event()
+
+    class Loads(DataLoader[int, int]):
+        async def batch_load(self, keys: list[int]) -> list[int]:
+            under_way.set()
+            await asyncio.sleep(0.01)
+            return keys
+
+    async def request(name: str, *keys: int) -> None:
+        with world.tracer.start_as_current_span(name):
+            await asyncio.gather(*map(loader.load, keys))
+
+    async with world.loaders.scope() as scope:
+        loader = scope.loader(Loads)
+        leader = asyncio.create_task(request("leader", 1))
+        await under_way.wait()
+        await asyncio.gather(*[request(f"follower {n}", 1) for n in range(3)], request("own", 1, 2))
+        await leader
+    names = {id_of(span): span.name for span in world.memory.get_finished_spans()}
+    first, second = [
+        ({names[each] for each in linked(span)}, names[parent_of(span) or 0])
+        for span in world.memory.get_finished_spans()
+        if span.name == "Loads batch"
+    ]
+    assert first == ({"follower 0", "follower 1", "follower 2", "own"}, "leader")
+    assert second == (set(), "own")
+
+
 @pytest.mark.parametrize("is_async", [True, False])
 def test_tasks_of_one_trace_have_their_batch_in_it(world: World, is_async: bool) -> None:  # noqa: FBT001 - a test's parameter
     source = Source(world)
