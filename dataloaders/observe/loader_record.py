@@ -69,6 +69,8 @@ class LoaderRecord:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
+        for loader in self._alive():
+            loader.batched.count_used()
         counts.expected = self._expected()
         counts.used = self._used_before
         for ledger in self._ledgers:
@@ -89,9 +91,13 @@ class LoaderRecord:
 
     def add(self, loader: DataLoader[Any, Any]) -> None:
         """Takes note of one more loader of this name."""
-        if loader.batched.ledger not in self._ledgers:
+        ledger = loader.batched.ledger
+        if ledger not in self._ledgers:
             self._loaders.append(ref(loader))
-            self._ledgers.append(loader.batched.ledger)
+            self._ledgers.append(ledger)
+            loader.batched.count_used()  # of a loader that was asked before anybody watched it
+            self._expected_before -= ledger.used
+            self._used_before -= ledger.used
             self.is_stated &= loader.is_stated
             self._went_along = self._expected()
 
@@ -106,8 +112,6 @@ class LoaderRecord:
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""
         self._resolve_lookups()
-        for loader in self._alive():
-            loader.batched.count_used()
         stats = self.stats
         if stats.used == stats.expected:
             return
@@ -207,6 +211,7 @@ class LoaderRecord:
     def _note_ahead(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of what goes along in a batch."""
         record, expected = self._record, self._expected()
+        sent.ahead, sent.expected, sent.origins = set(), 0, None  # it may be sent once more
         if batch.ahead:
             if record.needs_callers:
                 sent.ahead = batch.ahead.copy()
@@ -220,6 +225,11 @@ class LoaderRecord:
                 sent.expected = min(expected - self._went_along, len(batch.ahead))
         self._went_along = expected
 
+    def batch_refused(self, sent: BatchRecord) -> None:
+        """Counts a lookup that has an error in the place of a query."""
+        self._counts.asked += sent.asked - sent.foreseen
+        self._counts.errors += sent.asked
+
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that has its answers."""
         record = self._record
@@ -230,7 +240,10 @@ class LoaderRecord:
             observer.batch_ended(sent, batch)
 
     def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
-        """Takes note of a batch that was interrupted."""
+        """Takes note of a batch that was interrupted; what it still has are keys of others."""
+        own = len(batch.keys) - batch.promoted
+        self._counts.asked += sent.asked - sent.foreseen - own
+        self._counts.keys += sent.keys - len(batch.keys)
         self._judge.interrupted(sent)
         for observer in self._record.observers:
             observer.batch_interrupted(sent, batch)
@@ -251,7 +264,7 @@ class LoaderRecord:
         from_redis = sent.answered.get("redis", 0)
         # Without a call in between, in which another thread could go on.
         counts.batches += 1
-        counts.asked += sent.asked
+        counts.asked += sent.asked - sent.foreseen
         counts.keys += keys
         counts.queries += queries
         counts.seconds += seconds

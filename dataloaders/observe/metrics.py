@@ -164,7 +164,7 @@ class MetricsListener(Listener, ABC):
 def _answered_by(stats: Stats) -> dict[str, int]:
     return {
         "batch": stats.asked,
-        "lookahead": stats.used,
+        "lookahead": stats.hits - stats.from_process - stats.known,
         "process": stats.from_process,
         "loader": stats.known,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from dataloaders.errors import ConfigurationError
+from dataloaders.forking import hold_across_forks
 from dataloaders.scope import all_open_scopes, watch_scopes
 
 from .record import Record
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dataloaders.observe")
 
 DETECT: Final = ("off", "log", "raise")
+
+# One for all observers: how to fork is said once for each lock, and for ever.
+_counting: Final = threading.Lock()
+hold_across_forks(_counting)
 
 MAX_LOGGED: Final = 1_000
 """Findings of a process that are logged: each once."""
@@ -106,7 +111,6 @@ class Observer:
         self.shows_keys = shows_keys
         self._totals = Totals()
         self._logged: set[object] = set()
-        self._lock = threading.Lock()
 
     def watch(self, registry: LoaderRegistry | None = None) -> None:
         """Begins to observe the scopes of a registry, or without one, of the process.
@@ -128,7 +132,7 @@ class Observer:
     @property
     def totals(self) -> Totals:
         """The counts of the scopes that are over."""
-        with self._lock:
+        with _counting:
             return self._totals.copy()
 
     # -- what records tell it
@@ -136,7 +140,7 @@ class Observer:
     def take(self, record: Record) -> None:
         """Takes the record of a scope that is over."""
         loaders = record.stats_for(self)
-        with self._lock:
+        with _counting:
             self._totals.add(record.group, loaders, len(record.findings))
         for finding in record.findings:
             self.found(finding)
@@ -147,7 +151,7 @@ class Observer:
         if self.detect == "off" or self.allows(finding) or len(self._logged) >= MAX_LOGGED:
             return
         identity = (finding.kind, finding.loader, finding.place, finding.loop)
-        with self._lock:
+        with _counting:
             is_new = identity not in self._logged
             self._logged.add(identity)
         if is_new:
@@ -193,6 +197,7 @@ class _Attached:
         self._everything: tuple[Observer, ...] = ()
         self._of: WeakKeyDictionary[LoaderRegistry, tuple[Observer, ...]] = WeakKeyDictionary()
         self._lock = threading.Lock()
+        hold_across_forks(self._lock)
 
     def begin(self, observer: Observer, registry: LoaderRegistry | None) -> None:
         with self._lock:

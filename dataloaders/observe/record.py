@@ -83,6 +83,8 @@ class Record:
         """Has one more observer hear of it, from now on."""
         if self.loaders:
             before = {name: loader.stats.copy() for name, loader in self.loaders.items()}
+            for each in before.values():  # what nobody has asked for yet, somebody still may
+                each.expected = each.used
             self._before[observer] = before
         self.observers.append(observer)
         self.keeps_lookups |= observer.keeps_lookups
