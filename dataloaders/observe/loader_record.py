@@ -56,7 +56,7 @@ class LoaderRecord:
         self.may_repeat = loader.mode == ON and loader.batch and loader.max_batch_size != 1
         self._has_cache = loader.cache
         self._loaders: list[ref[DataLoader[Any, Any]]] = []
-        self._ledgers: list[Ledger] = []
+        self._ledgers: list[tuple[Ledger, list[Hashable]]] = []
         # What ledgers had counted that are let go of.
         self._expected_before = self._used_before = 0
         self._counts = Stats()
@@ -69,17 +69,21 @@ class LoaderRecord:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
-        for loader in self._alive():
-            loader.batched.count_used()
+        self._count_used()
         counts.expected = self._expected()
         counts.used = self._used_before
-        for ledger in self._ledgers:
+        for ledger, _ in self._ledgers:
             counts.used += ledger.used
         return counts
 
+    def _count_used(self) -> None:
+        for ledger, taken in self._ledgers:
+            if taken:
+                ledger.use(taken)
+
     def _expected(self) -> int:
         expected = self._expected_before
-        for ledger in self._ledgers:
+        for ledger, _ in self._ledgers:
             expected += ledger.expected
         return expected
 
@@ -92,10 +96,10 @@ class LoaderRecord:
     def add(self, loader: DataLoader[Any, Any]) -> None:
         """Takes note of one more loader of this name."""
         ledger = loader.batched.ledger
-        if ledger not in self._ledgers:
+        if all(each is not ledger for each, _ in self._ledgers):
             self._loaders.append(ref(loader))
-            self._ledgers.append(ledger)
-            loader.batched.count_used()  # of a loader that was asked before anybody watched it
+            self._ledgers.append((ledger, loader.batched.taken))
+            self._count_used()  # of a loader that was asked before anybody watched it
             self._expected_before -= ledger.used
             self._used_before -= ledger.used
             self.is_stated &= loader.is_stated
@@ -140,7 +144,7 @@ class LoaderRecord:
             seen.add(key)
 
     def _was_used(self, cache_key: Hashable) -> bool:
-        return any(ledger.was_used(cache_key) for ledger in self._ledgers)
+        return any(ledger.was_used(cache_key) for ledger, _ in self._ledgers)
 
     def forget_keys(self) -> None:
         """Lets go of what stands for keys, once lookups and batches know what came of them."""
@@ -184,7 +188,10 @@ class LoaderRecord:
         if not record.needs_callers:
             return BatchRecord(self, self.name, cause, None, None)
         flow = flow_here(on_loop=cause == "tick") if record.detects else None
-        return BatchRecord(self, self.name, cause, caller(), flow)
+        asker = caller()
+        if record.is_by_hand and not asker.in_loop:
+            asker = asker._replace(works=True)
+        return BatchRecord(self, self.name, cause, asker, flow)
 
     # -- what its batches tell it; see `dataloaders.observe.batches.Owner`
 
@@ -217,7 +224,7 @@ class LoaderRecord:
                 sent.ahead = batch.ahead.copy()
             if record.keeps_lookups:
                 sent.origins = Counter()
-                for ledger in self._ledgers:
+                for ledger, _ in self._ledgers:
                     sent.expected += ledger.went_along(batch.ahead)
                     for origin, count in ledger.take_origins():
                         sent.origins[origin] += count
@@ -254,8 +261,7 @@ class LoaderRecord:
 
     def _are_of_use(self, ahead: set[Hashable]) -> bool:
         """Whether somebody has asked for any of some keys that went along."""
-        for loader in self._alive():
-            loader.batched.count_used()
+        self._count_used()
         return any(map(self._was_used, ahead))
 
     def _count(self, sent: BatchRecord) -> None:

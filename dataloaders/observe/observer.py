@@ -12,6 +12,7 @@ from dataloaders.errors import ConfigurationError
 from dataloaders.forking import hold_across_forks
 from dataloaders.scope import all_open_scopes, watch_scopes
 
+from .by_hand import ByHand
 from .record import Record
 from .totals import Totals
 
@@ -116,22 +117,25 @@ class Observer:
         """Begins to observe the scopes of a registry, or without one, of the process.
 
         Those of a registry that are open already are not observed; of the process, all are, from
-        now on.
+        now on, and so are loaders that are made by hand, of which each is a scope of its own.
         """
         _attached.begin(self, registry)
         if registry is None:
+            _attached.by_hand.begin(self)
             for scope in all_open_scopes():
                 _observe(scope, self)
 
     def stop(self) -> None:
         """Ends all that `watch` has begun; scopes that are open are observed to their end."""
         _attached.end(self)
+        _attached.by_hand.end(self)
 
     # -- what was counted
 
     @property
     def totals(self) -> Totals:
         """The counts of the scopes that are over."""
+        _attached.by_hand.tell()
         with _counting:
             return self._totals.copy()
 
@@ -198,6 +202,7 @@ class _Attached:
         self._of: WeakKeyDictionary[LoaderRegistry, tuple[Observer, ...]] = WeakKeyDictionary()
         self._lock = threading.Lock()
         hold_across_forks(self._lock)
+        self.by_hand = ByHand(lambda: self._everything)
 
     def begin(self, observer: Observer, registry: LoaderRegistry | None) -> None:
         with self._lock:
@@ -227,6 +232,12 @@ def _without(observer: Observer, observers: tuple[Observer, ...]) -> tuple[Obser
 
 
 _attached = _Attached()
+
+
+def open_records() -> list[Record]:
+    """Returns the records of what is not over, as far as somebody has asked for something."""
+    of_scopes = [scope.watch for scope in all_open_scopes() if isinstance(scope.watch, Record)]
+    return [*of_scopes, *_attached.by_hand.records()]
 
 
 def _observe(scope: LoaderScope, observer: Observer) -> None:

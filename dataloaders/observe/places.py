@@ -68,7 +68,7 @@ class Caller(NamedTuple):
         height: How many of them lead up to the nearest loop, the one that stands in it included;
             0 without a loop.
         again: Where such a function calls itself; None if none does.
-        works: Whether a pool's thread does this, as one of many pieces of work.
+        works: Whether it does this as one of many pieces of work, as a pool's thread does.
     """
 
     spots: tuple[Spot, ...]
@@ -87,6 +87,11 @@ class Caller(NamedTuple):
         if self.height:
             return place_at(self.spots[self.height - 1]) if self.height > 1 else None
         return None if self.again is None else place_at(self.again)
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether a loop is seen, or a function that calls itself."""
+        return bool(self.height or self.again)
 
     @property
     def within_loop(self) -> tuple[Spot, ...]:

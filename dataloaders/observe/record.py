@@ -43,7 +43,7 @@ class Record:
     """What happened in one scope.
 
     Args:
-        scope: The scope.
+        scope: The scope; None of a loader that was made by hand.
         observers: Who hears of it.
 
     Attributes:
@@ -53,6 +53,8 @@ class Record:
         begun: The same by `perf_counter`.
         ended_at: When it was over, by `perf_counter`; None while it is not.
         is_common: Whether it is of no request: then nobody can say what should go together.
+        is_by_hand: Whether it is of a loader that was made by hand, which may serve many requests:
+            then only what a loop asks for should go together.
         loaders: What was asked of its loaders, by their names.
         batches: The batches, in the order of sending, as far as they are kept.
         lookups: The lookups, in their order, as far as observers want them one by one.
@@ -61,9 +63,10 @@ class Record:
         texts: What is kept of statements and keys.
     """
 
-    def __init__(self, scope: LoaderScope, observers: list[Observer]) -> None:
-        self.is_common = scope.is_common
-        self.name = self.group = "scope"
+    def __init__(self, scope: LoaderScope | None, observers: list[Observer]) -> None:
+        self.is_common = scope is not None and scope.is_common
+        self.is_by_hand = scope is None
+        self.name = self.group = "by hand" if scope is None else "scope"
         self.began = time.time()
         self.begun = perf_counter()
         self.ended_at: float | None = None
@@ -94,6 +97,14 @@ class Record:
         for loader in list(self.loaders.values()):
             loader.wants_each |= self.keeps_lookups
             loader.shows_keys = self.shows_keys
+
+    def be_left_by(self, observer: Observer) -> None:
+        """Tells an observer what there is until now, and no more from now on."""
+        if observer in self.observers:
+            if self.needs_callers:
+                self.sum_up()
+            observer.take(self)
+            self.observers.remove(observer)
 
     def stats_for(self, observer: Observer) -> dict[str, Stats]:
         """Returns the counts of each loader since an observer hears of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from dataloaders.observe.opentelemetry import OpenTelemetryExporter
 from dataloaders.remote import Rate, RemoteLoader, RemoteSource
 from dataloaders.sql import TableLoader
 from dataloaders.sql.registry import EngineRegistry
-from tests.threads import SECONDS, spawn, until
+from tests.threads import SECONDS, run_green, spawn, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,6 +211,29 @@ def test_who_joins_a_batch_under_way_is_linked_too(world: World) -> None:
     span = world.spans["Doubles batch"]
     assert parent_of(span) == id_of(world.spans["leader"])
     assert linked(span) == {id_of(world.spans["follower"])}
+
+
+AT_EXIT = """
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
+provider = MeterProvider([PeriodicExportingMetricReader(ConsoleMetricExporter())])
+from dataloaders import DataLoader
+from dataloaders.observe import Observer
+from dataloaders.observe.opentelemetry import OpenTelemetryExporter
+class Loader(DataLoader):
+    shared = True
+    def batch_load(self, keys):
+        return keys
+Observer([OpenTelemetryExporter(meter_provider=provider)]).watch()
+Loader.current().get_many([1, 2])
+"""
+
+
+def test_what_a_process_asks_for_last_is_exported() -> None:
+    (exported,) = json.loads(run_green("none", AT_EXIT))["resource_metrics"]
+    (scope,) = exported["scope_metrics"]
+    counted = {metric["name"]: metric["data"]["data_points"] for metric in scope["metrics"]}
+    assert [point["value"] for point in counted["dataloaders.lookups"]] == [2]
 
 
 async def test_tasks_that_join_a_batch_under_way_together_are_each_linked(world: World) -> None:

@@ -36,8 +36,8 @@ ALLOWED = {
     "remote": {"batch", "checks", "dispatch", "errors", "forking", "loader"},
     "sql": {"batch", "dispatch", "errors", "form", "loader", "lookahead", "scope", "tiers"},
     "observe": {
-        *("_version", "batch", "dispatch", "errors", "lookahead", "modes", "scan", "scope"),
-        "stats",
+        *("_version", "batch", "dispatch", "errors", "forking", "loader", "lookahead", "modes"),
+        *("scan", "scope", "stats"),
     },
     "testing": {"errors", "observe", "scope"},
     "symbols": {"errors", "loader", "scope", "sql"},
