@@ -199,7 +199,16 @@ class no_n_plus_one(Listener):  # noqa: N801 - it is used as a function is
             raise AssertionError(found)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
-        """Decorates a function: each call is looked at by itself."""
+        """Decorates a function: each call is looked at by itself.
+
+        Raises:
+            ConfigurationError: It is a class or a generator function: a call of it is over before
+                anything of it has run.
+        """
+        is_generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+        if is_generator or inspect.isclass(function):
+            expected = "a function, sync or async (for a class, pytest's `usefixtures` with it)"
+            raise ConfigurationError("what no_n_plus_one decorates", expected, function)
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)

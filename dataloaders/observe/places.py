@@ -100,8 +100,8 @@ class Caller(NamedTuple):
 
 
 def spot_of_caller() -> Spot | None:
-    """Returns the nearest spot outside this library."""
-    frame = first_frame_outside(sys._getframe(1))  # noqa: SLF001 - the way to one's callers
+    """Returns the nearest spot outside this library, above who calls."""
+    frame = first_frame_outside(sys._getframe(2))  # noqa: SLF001 - the way to one's callers
     return None if frame is None else (frame.f_code, frame.f_lasti)
 
 

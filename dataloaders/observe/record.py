@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .batches import BatchRecord
     from .findings import Finding
     from .lookups import Lookup
-    from .observer import Observer
+    from .observer import Listener, Observer
     from .places import Place, Spot
 
 logger = logging.getLogger(__name__)
@@ -106,10 +106,15 @@ class Record:
             observer.take(self)
             self.observers.remove(observer)
 
-    def stats_for(self, observer: Observer) -> dict[str, Stats]:
-        """Returns the counts of each loader since an observer hears of them."""
+    def stats_heard_by(self, listener: Listener) -> dict[str, Stats]:
+        """Returns the counts of each loader since a listener's observer hears of them."""
+        observers = [each for each in self.observers if listener in each.listeners]
+        return self.stats_for(observers[0] if observers else None)
+
+    def stats_for(self, observer: Observer | None) -> dict[str, Stats]:
+        """Returns the counts of each loader since an observer hears of them; without one, all."""
         stats = {name: loader.stats for name, loader in list(self.loaders.items())}
-        before = self._before.get(observer)
+        before = None if observer is None else self._before.get(observer)
         if before is None:
             return stats
         return {

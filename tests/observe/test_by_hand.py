@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
 
 from dataloaders import DataLoader, LoaderRegistry
+from dataloaders.errors import ConfigurationError
 from dataloaders.observe import Listener, Observer
+from dataloaders.observe.metrics import BATCHES, LOOKUPS, Metric, MetricsListener
 from dataloaders.observe.repeats import LEAST
 from dataloaders.testing import assert_queries, no_n_plus_one
 from tests.threads import SECONDS, run_green, spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from dataloaders.observe import Record
 
@@ -168,6 +171,43 @@ def test_one_that_serves_many_requests_is_not_told_of_them() -> None:
         answers = [client.get(f"/{number}").text for number in range(10)]
     assert answers == [str(-number - 1) for number in range(10)]
     assert len(loader.calls) == 10
+
+
+def test_metrics_are_of_what_was_asked_since_somebody_observed() -> None:
+    class Metrics(MetricsListener):
+        def add(self, metric: Metric, amount: float, *labels: str) -> None:  # noqa: ARG002 - a listener's signature
+            if metric in {LOOKUPS, BATCHES}:
+                added[metric.name] += int(amount)
+
+    added: Counter[str] = Counter()
+    loader = Numbers()
+    metrics, always = Observer([Metrics()]), Observer()
+    always.watch()
+    for number in range(3):
+        loader.get(10 * number)
+        metrics.watch()
+        loader.get_many([10 * number, 10 * number + 1])
+        metrics.stop()
+    always.stop()
+    assert added == {"dataloaders.lookups": 6, "dataloaders.batches": 3}
+    assert always.totals.total.lookups == 9
+
+
+@pytest.mark.parametrize("kind", ["a class", "a generator", "an async generator"])
+def test_what_a_call_of_does_nothing_yet_is_not_decorated(kind: str) -> None:
+    def generator() -> Iterator[None]:
+        yield
+
+    async def async_generator() -> AsyncIterator[None]:
+        yield
+
+    kinds: dict[str, Callable[[], object]] = {
+        "a class": Numbers,
+        "a generator": generator,
+        "an async generator": async_generator,
+    }
+    with pytest.raises(ConfigurationError, match="usefixtures"):
+        no_n_plus_one()(kinds[kind])
 
 
 AT_EXIT = """
