@@ -825,10 +825,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         for cache_key in asked:
             self._announced.pop(cache_key, None)
         found: dict[Hashable, Any] = {}
-        while self._announced and len(found) + 1 != self._full_at:
-            cache_key = next(iter(self._announced))
-            key = self._announced.pop(cache_key)
-            if self._is_unknown(cache_key):
+        for cache_key in list(self._announced):  # at once: other threads announce, and take some
+            if len(found) + 1 == self._full_at:
+                break
+            key = self._announced.pop(cache_key, MISSING)
+            if key is not MISSING and self._is_unknown(cache_key):
                 found[cache_key] = key
         self.ledger.expect(found, origin="announced")
         return found
