@@ -349,7 +349,9 @@ def test_a_batch_that_takes_too_long_ends_its_span(world: World) -> None:
         span = world.spans["Doubles batch"]
         source.finish.set()
     assert span.status.status_code is StatusCode.ERROR
-    assert (span.attributes or {})["error.type"] == "BatchTimeoutError"
+    recorded = {event.name: event.attributes or {} for event in span.events}
+    assert (span.attributes or {})["error.type"] == recorded["exception"]["exception.type"]
+    assert (span.attributes or {})["error.type"] == "dataloaders.errors.BatchTimeoutError"
 
 
 def test_a_batch_that_is_cancelled_ends_its_span(world: World) -> None:
