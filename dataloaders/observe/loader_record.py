@@ -240,7 +240,10 @@ class LoaderRecord:
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that has its answers."""
         record = self._record
+        before = None if record.ended_at is None else self._counts.copy()
         self._count(sent)
+        if before is not None:
+            record.add_to_totals(self.name, self._counts.copy().without(before))
         if record.detects:
             self._judge.ended(sent, batch)
         for observer in record.observers:
@@ -258,6 +261,8 @@ class LoaderRecord:
     def asked_late(self) -> None:
         """Counts a query that has ended after its batch."""
         self._counts.queries += 1
+        if self._record.ended_at is not None:
+            self._record.add_to_totals(self.name, Stats(queries=1))
 
     def _are_of_use(self, ahead: set[Hashable]) -> bool:
         """Whether somebody has asked for any of some keys that went along."""

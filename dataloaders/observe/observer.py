@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dataloaders.batch import Batch
     from dataloaders.scope import LoaderRegistry, LoaderScope
+    from dataloaders.stats import Stats
 
     from .batches import BatchRecord
     from .findings import Finding
@@ -149,6 +150,11 @@ class Observer:
         for finding in record.findings:
             self.found(finding)
         self._tell(lambda listener: listener.scope_ended(record))
+
+    def take_late(self, group: str, loader: str, stats: Stats) -> None:
+        """Takes what has ended in a scope that was over."""
+        with _counting:
+            self._totals.add(group, {loader: stats}, findings=0, scopes=0)
 
     def found(self, finding: Finding) -> None:
         """Logs a finding that is not allowed, once."""

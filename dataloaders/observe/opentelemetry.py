@@ -201,7 +201,7 @@ def _first_error(batch: Batch) -> Exception | None:
 
 
 def _canonical(kind: type) -> str:
-    """Returns the name of a type as conventions have it, which `record_exception` goes by as well."""
+    """Returns the name of a type as conventions, and `record_exception`, have it."""
     is_builtin = kind.__module__ == "builtins"
     return kind.__qualname__ if is_builtin else f"{kind.__module__}.{kind.__qualname__}"
 

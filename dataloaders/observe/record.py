@@ -189,6 +189,11 @@ class Record:
             sent.number = len(self.batches)
             self.batches.append(sent)
 
+    def add_to_totals(self, loader: str, stats: Stats) -> None:
+        """Has observers count what was under way when the scope was over, and has ended since."""
+        for observer in self.observers:
+            observer.take_late(self.group, loader, stats)
+
     def add_late(self, loader: str, spot: Spot | None) -> None:
         """Takes note of a lookup after the scope was over."""
         if spot is None or not self.detects:

@@ -902,6 +902,28 @@ def metrics_of(ended: list[Record]) -> Counter[str]:
     return answered
 
 
+def test_a_batch_that_ends_when_its_scope_is_over_is_in_the_totals(observer: Observer) -> None:
+    under_way, goes_on = threading.Event(), threading.Event()
+
+    class Waiting(Numbers):
+        def batch_load(self, keys: list[int]) -> list[int]:
+            under_way.set()
+            assert goes_on.wait(SECONDS)
+            return super().batch_load(keys)
+
+    with LoaderRegistry().scope() as scope:
+        loader = scope.loader(Waiting)
+        asked = spawn(loader.get_many, [1, 2])
+        assert under_way.wait(SECONDS)
+    goes_on.set()
+    assert asked.result(SECONDS) == [2, 4]
+    total = observer.totals.total
+    check(total, 2, 1)
+    assert (total.asked, total.keys, total.hits) == (2, 2, 0)
+    add_up(total)
+    assert observer.totals.scopes == {"scope": 1}
+
+
 FORKED = """
 import os, signal, sys, threading
 from dataloaders import DataLoader, LoaderRegistry
