@@ -18,6 +18,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask, Response, abort, request, stream_with_context
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, insert, text
+from werkzeug.routing import IntegerConverter
 
 from dataloaders import DataLoader
 from dataloaders.errors import ConfigurationError
@@ -150,6 +151,26 @@ def test_an_async_view() -> None:
     assert client.get("/gathered").text == "42"
     (row,) = rows_of(client.get(ROOT).text)
     assert (row["Lookups"], row["Queries"]) == ("7", "1")
+
+
+def test_a_request_whose_route_depends_on_a_lookup() -> None:
+    app = make_app()
+
+    class Doubled(IntegerConverter):
+        def to_python(self, value: str) -> Any:  # noqa: ANN401 - as its base
+            return Doubles.current().get(super().to_python(value))
+
+    app.url_map.converters["doubled"] = Doubled
+    app.add_url_rule("/doubled/<doubled:number>", "doubled", lambda number: f"{number}")
+    client = app.test_client()
+    answer = client.get("/doubled/21")
+    assert answer.text == "42"
+    assert "1 lookups" in answer.headers["Server-Timing"]
+    (row,) = rows_of(client.get(ROOT).text)
+    assert row["Request"] == "GET /doubled/<doubled:number>"
+    totals = client.get(f"{ROOT}totals.json").json
+    assert totals is not None
+    assert list(totals) == ["doubled"]
 
 
 def test_a_stream_that_looks_up_after_its_view() -> None:

@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import create_environ, run_wsgi_app
 
 from flask_dataloaders import DataLoaders
-from tests.flask_ext.inspecting import ROOT, make_app, pages_of, rows_of
+from tests.flask_ext.inspecting import ROOT, Doubles, make_app, pages_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -82,6 +82,10 @@ CLOSED: dict[str, dict[str, Any]] = {
     "False": {"DATALOADERS_INSPECTOR": False},
     "a check that says no": {"DATALOADERS_INSPECTOR": lambda: None},
     "a check that raises": {"DATALOADERS_INSPECTOR": fails},
+    "a check that asks the session": {"DATALOADERS_INSPECTOR": lambda: session.get("name")},
+    "a check that looks something up": {
+        "DATALOADERS_INSPECTOR": lambda: Doubles.current().get(1) != 2
+    },
     "an async check that says no": {"DATALOADERS_INSPECTOR": says_no},
 }
 
@@ -286,6 +290,21 @@ def test_an_application_may_say_who() -> None:
     assert client.get(ROOT).status_code == 404
     (row,) = rows_of(client.get(ROOT, headers=see).text)
     assert row["Lookups"] == "3"
+
+
+def test_what_a_check_looks_up_is_the_inspectors_own() -> None:
+    app = make_app(debug=False, DATALOADERS_INSPECTOR=lambda: Doubles.current().get(1) == 2)
+    client = app.test_client()
+    client.get("/look/3")
+    for _ in range(2):
+        pages_of(client)
+    (row,) = rows_of(client.get(ROOT).text)
+    assert row["Request"] == "GET /look/<int:count>"
+
+
+def test_who_may_see_it_has_pages_that_vary_by_the_cookie() -> None:
+    app = make_app(debug=False, DATALOADERS_INSPECTOR=lambda: "name" not in session)
+    assert app.test_client().get(ROOT).headers["Vary"] == "Cookie"
 
 
 def test_debug_mode_does_not_overrule_the_application() -> None:

@@ -103,7 +103,14 @@ class Observing:
         times = self._settings.server_timing
         return debug if times is None else times
 
-    def begin(self, scope: LoaderScope, request: Request | None) -> None:
+    def begin(self, scope: LoaderScope) -> None:
+        """Has the response of the request at hand tell of a scope, where that is wanted."""
+        record = scope.watch
+        if isinstance(record, Record) and self._times(debug=self._debug is True):
+            after_this_request(partial(_timed, record))
+
+    @staticmethod
+    def name(scope: LoaderScope, request: Request | None) -> None:
         """Has the record of a scope bear the name of a request, or of a command."""
         record = scope.watch
         if not isinstance(record, Record):
@@ -115,8 +122,6 @@ class Observing:
         path = request.path if record.shows_keys else rule
         record.name = visible(f"{request.method} {path}"[:MAX_NAME])
         record.group = request.endpoint or "no endpoint"
-        if self._times(debug=self._debug is True):
-            after_this_request(partial(_timed, record))
 
 
 def _recording(path: str) -> Recording:
@@ -128,7 +133,8 @@ def _recording(path: str) -> Recording:
 
 
 def _timed(record: Record, response: Response) -> Response:
-    response.headers.add("Server-Timing", server_timing(record))
+    if record.loaders:
+        response.headers.add("Server-Timing", server_timing(record))
     return response
 
 
