@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-import threading
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from dataloaders.errors import ConfigurationError
+from dataloaders.forking import Locked
 from dataloaders.scope import all_open_scopes, watch_scopes
 
 from .record import Record
@@ -65,7 +65,7 @@ class Listener:
         """Called with a batch that was cancelled or killed; it may be sent, and begin, again."""
 
 
-class Observer:
+class Observer(Locked):
     """Has the scopes of a registry, or of the whole process, recorded.
 
     For example::
@@ -99,6 +99,7 @@ class Observer:
         allow: Iterable[str] = (),
         shows_keys: bool = False,
     ) -> None:
+        super().__init__()
         self.listeners = list(listeners)
         self.keeps_lookups = keeps_lookups
         self.detect = checked_detect("detect", detect)
@@ -106,7 +107,6 @@ class Observer:
         self.shows_keys = shows_keys
         self._totals = Totals()
         self._logged: set[object] = set()
-        self._lock = threading.Lock()
 
     def watch(self, registry: LoaderRegistry | None = None) -> None:
         """Begins to observe the scopes of a registry, or without one, of the process.
@@ -186,13 +186,13 @@ def _names(finding: Finding) -> Iterator[str]:
             yield from (place.function, place.file, f"{place.file}:{place.line}")
 
 
-class _Attached:
+class _Attached(Locked):
     """Who observes what, in this process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._everything: tuple[Observer, ...] = ()
         self._of: WeakKeyDictionary[LoaderRegistry, tuple[Observer, ...]] = WeakKeyDictionary()
-        self._lock = threading.Lock()
 
     def begin(self, observer: Observer, registry: LoaderRegistry | None) -> None:
         with self._lock:

@@ -8,6 +8,8 @@ from weakref import WeakKeyDictionary
 
 from prometheus_client import REGISTRY, Counter, Histogram
 
+from dataloaders.forking import hold_across_forks
+
 from .metrics import METRICS, SECONDS, MetricsListener
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ _Kept = dict[str, Counter | Histogram]
 # An application factory may run more than once in a process, and a registry takes each name once.
 _kept: Final[WeakKeyDictionary[CollectorRegistry, _Kept]] = WeakKeyDictionary()
 _making: Final = threading.Lock()
+hold_across_forks(_making)
 
 
 class PrometheusExporter(MetricsListener):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -11,6 +10,7 @@ from flask import current_app, has_request_context, request
 
 from dataloaders import LoaderRegistry, LoaderScope
 from dataloaders.errors import ConfigurationError
+from dataloaders.forking import Locked
 from dataloaders.modes import MODES
 from dataloaders.scope import serve_requests
 from dataloaders.symbols import SymbolMaster
@@ -131,7 +131,7 @@ class DataLoaders:
         return _application(current_app.extensions).scope()
 
 
-class _Application:
+class _Application(Locked):
     """What the extension keeps for one application."""
 
     def __init__(
@@ -144,6 +144,7 @@ class _Application:
         partition: Callable[[], Hashable] | None,
         tiers: Tiers | None,
     ) -> None:
+        super().__init__()
         self.observing = observing
         self._engine = engine
         self._table = table
@@ -151,7 +152,6 @@ class _Application:
         self._partition = partition
         self._tiers = tiers
         self._registry: LoaderRegistry | None = None
-        self._lock = threading.Lock()
         if not callable(engine):
             self._registry = self._make(engine)
 
@@ -233,8 +233,8 @@ def _scope_of(context: Any) -> LoaderScope | None:  # noqa: ANN401 - one of Flas
         request = getattr(context, "request", None)
         if request is not None:
             opened.body = partial(_parsed_body, ref(request))
-            if opened.watch is not None:
-                application.observing.begin(opened)
+        if opened.watch is not None:
+            application.observing.begin(opened, request)
         # setdefault is atomic: threads that come here together get one scope.
         scope = kept.setdefault(_SCOPE, opened)
     return scope
@@ -277,7 +277,7 @@ def _close_scope(context: Any) -> None:  # noqa: ANN401 - one of Flask's context
     if not scope.loaders:
         scope.watch = None  # somebody has looked for a scope, and that is all
     elif scope.watch is not None:
-        # Only now: a URL converter may look something up before there is a route.
+        # Once more: a URL converter may look something up before there is a route.
         observing = _application(context.app.extensions).observing
         observing.name(scope, getattr(context, "request", None))
     scope.close()
