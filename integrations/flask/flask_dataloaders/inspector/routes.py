@@ -101,9 +101,13 @@ class Inspector:
         try:
             # What is looked up for this is none of the request's lookups.
             with self._new_scope() as scope:
-                if isinstance(scope.watch, Record):
-                    scope.watch.name, scope.watch.group = "who may see the inspector", ENDPOINT
-                return _is_yes(current_app.ensure_sync(may_see)())
+                try:
+                    return _is_yes(current_app.ensure_sync(may_see)())
+                finally:
+                    if not scope.loaders:
+                        scope.watch = None  # it has looked nothing up
+                    elif isinstance(scope.watch, Record):
+                        scope.watch.name = scope.watch.group = ENDPOINT
         except Exception:
             logger.exception("Who may see the inspector could not be told; nobody, then.")
             return False
