@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
-from flask import Response, current_app, has_request_context, jsonify, request
+from flask import Response, current_app, has_request_context, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import Rule
 
@@ -113,14 +115,16 @@ class Inspector:
             return False
 
     def _page(self, page: str) -> Response:
-        root = request.script_root + ROOT
+        root = quote(request.script_root) + ROOT
         kind, _, rest = page.partition("/")
         if page == "":
             return _html(pages.requests_page(self._kept, root))
         if page == "totals":
             return _html(pages.totals_page(self._kept, root))
         if page == "totals.json":
-            return jsonify(self._kept.totals.as_data())
+            # By no provider of the application's, which may put it into another form.
+            totals = json.dumps(self._kept.totals.as_data())
+            return Response(totals, mimetype="application/json")
         if page == "style.css":
             return Response(pages.style(), mimetype="text/css")
         record = self._kept.find(rest) if kind == "requests" else None
