@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def hold_across_forks(lock: LockType, begin_anew: Callable[[], None] | None = None) -> None:
+def hold_across_forks(
+    lock: LockType | threading.RLock, begin_anew: Callable[[], None] | None = None
+) -> None:
     """Has each fork wait until nobody holds a lock.
 
     A forked process would find it held for ever by a thread that it does not have.

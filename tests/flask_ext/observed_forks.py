@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
@@ -21,6 +22,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from dataloaders import LoaderRegistry
 from dataloaders.observe import Observer, observer, prometheus, totals
+from dataloaders.observe.metrics import SCOPES
 from dataloaders.observe.prometheus import PrometheusExporter
 from tests.flask_ext.inspecting import Doubles, make_app
 
@@ -88,6 +90,44 @@ def held() -> list[str]:
     return found
 
 
+class SlowLock:
+    """A lock that whoever takes it has for a while."""
+
+    def __init__(self) -> None:
+        self.taken = threading.Event()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.taken.set()
+        time.sleep(0.3)
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
+def exported() -> bool:
+    """Returns whether a process that forks while metrics are added to has one that can do so."""
+    exporter = PrometheusExporter(CollectorRegistry())
+    registry = LoaderRegistry()
+    Observer([exporter]).watch(registry)
+
+    def look() -> None:
+        with registry.scope():
+            assert registry.loader(Doubles).get(1) == 2
+
+    look()
+    lock = SlowLock()
+    counter: Any = exporter._metrics[SCOPES.name]
+    counter._value._lock = lock
+    thread = threading.Thread(target=look)
+    thread.start()
+    lock.taken.wait()
+    succeeds = succeeds_in_child(look)
+    thread.join()
+    return succeeds
+
+
 def under_load() -> int:
     """Returns how many forked processes hung, of a process that serves requests meanwhile."""
     app = make_app()
@@ -149,5 +189,5 @@ def collected() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    scenarios = {each.__name__: each for each in (held, under_load, collected)}
+    scenarios = {each.__name__: each for each in (held, exported, under_load, collected)}
     sys.stdout.write(json.dumps(scenarios[sys.argv[1]]()))

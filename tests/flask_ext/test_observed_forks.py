@@ -31,6 +31,10 @@ def test_a_forked_process_takes_the_locks_that_others_had() -> None:
     assert seen("held") == []
 
 
+def test_a_forked_process_can_add_to_metrics_that_others_were_adding_to() -> None:
+    assert seen("exported") is True
+
+
 def test_a_process_may_fork_while_it_serves() -> None:
     assert seen("under_load") == 0
 
