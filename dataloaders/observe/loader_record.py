@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
@@ -54,7 +53,6 @@ class LoaderRecord:
         self._full_at = loader.max_batch_size if loader.batch else None
         self._record = record
         self.may_repeat = loader.mode == ON and loader.batch and loader.max_batch_size != 1
-        self._has_cache = loader.cache
         self._loaders: list[ref[DataLoader[Any, Any]]] = []
         self._ledgers: list[tuple[Ledger, list[Hashable]]] = []
         # What ledgers had counted that are let go of.
@@ -63,6 +61,9 @@ class LoaderRecord:
         self._went_along = 0
         self._brought: dict[Hashable, BatchRecord] = {}
         self._seen: set[Hashable] = set()
+        self._judge = Judge(
+            record, self._are_of_use, may_repeat=self.may_repeat, has_cache=loader.cache
+        )
 
     @property
     def stats(self) -> Stats:
@@ -86,12 +87,6 @@ class LoaderRecord:
         for ledger, _ in self._ledgers:
             expected += ledger.expected
         return expected
-
-    @cached_property
-    def _judge(self) -> Judge:
-        return Judge(
-            self._record, self._are_of_use, may_repeat=self.may_repeat, has_cache=self._has_cache
-        )
 
     def add(self, loader: DataLoader[Any, Any]) -> None:
         """Takes note of one more loader of this name."""

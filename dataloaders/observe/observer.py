@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-import threading
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from dataloaders.errors import ConfigurationError
-from dataloaders.forking import hold_across_forks
+from dataloaders.forking import Locked
 from dataloaders.scope import all_open_scopes, watch_scopes
 
 from .by_hand import ByHand
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dataloaders.observe")
 
 DETECT: Final = ("off", "log", "raise")
-
-# One for all observers: how to fork is said once for each lock, and for ever.
-_counting: Final = threading.Lock()
-hold_across_forks(_counting)
 
 MAX_LOGGED: Final = 1_000
 """Findings of a process that are logged: each once."""
@@ -72,7 +67,7 @@ class Listener:
         """Called with a batch that was cancelled or killed; it may be sent, and begin, again."""
 
 
-class Observer:
+class Observer(Locked):
     """Has the scopes of a registry, or of the whole process, recorded.
 
     For example::
@@ -106,6 +101,7 @@ class Observer:
         allow: Iterable[str] = (),
         shows_keys: bool = False,
     ) -> None:
+        super().__init__()
         self.listeners = list(listeners)
         self.keeps_lookups = keeps_lookups
         self.detect = checked_detect("detect", detect)
@@ -137,7 +133,7 @@ class Observer:
     def totals(self) -> Totals:
         """The counts of the scopes that are over."""
         _attached.by_hand.tell()
-        with _counting:
+        with self._lock:
             return self._totals.copy()
 
     # -- what records tell it
@@ -145,7 +141,7 @@ class Observer:
     def take(self, record: Record) -> None:
         """Takes the record of a scope that is over."""
         loaders = record.stats_for(self)
-        with _counting:
+        with self._lock:
             self._totals.add(record.group, loaders, len(record.findings))
         for finding in record.findings:
             self.found(finding)
@@ -153,7 +149,7 @@ class Observer:
 
     def take_late(self, group: str, loader: str, stats: Stats) -> None:
         """Takes what has ended in a scope that was over."""
-        with _counting:
+        with self._lock:
             self._totals.add(group, {loader: stats}, findings=0, scopes=0)
 
     def found(self, finding: Finding) -> None:
@@ -161,7 +157,7 @@ class Observer:
         if self.detect == "off" or self.allows(finding) or len(self._logged) >= MAX_LOGGED:
             return
         identity = (finding.kind, finding.loader, finding.place, finding.loop)
-        with _counting:
+        with self._lock:
             is_new = identity not in self._logged
             self._logged.add(identity)
         if is_new:
@@ -200,14 +196,13 @@ def _names(finding: Finding) -> Iterator[str]:
             yield from (place.function, place.file, f"{place.file}:{place.line}")
 
 
-class _Attached:
+class _Attached(Locked):
     """Who observes what, in this process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._everything: tuple[Observer, ...] = ()
         self._of: WeakKeyDictionary[LoaderRegistry, tuple[Observer, ...]] = WeakKeyDictionary()
-        self._lock = threading.Lock()
-        hold_across_forks(self._lock)
         self.by_hand = ByHand(lambda: self._everything)
 
     def begin(self, observer: Observer, registry: LoaderRegistry | None) -> None:

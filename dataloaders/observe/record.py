@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,6 +60,7 @@ class Record:
         late: Where loaders were asked too late, and how often.
         findings: What could be better; once it is over, and what comes too late.
         texts: What is kept of statements and keys.
+        repeats: Batches of one key that follow each other, if somebody wants to know of them.
     """
 
     def __init__(self, scope: LoaderScope | None, observers: list[Observer]) -> None:
@@ -76,6 +76,7 @@ class Record:
         self.late: dict[tuple[str, Place], int] = {}
         self.findings: list[Finding] = []
         self.texts = Texts()
+        self.repeats = Repeats()
         self._before: dict[Observer, dict[str, Stats]] = {}
         self.observers: list[Observer] = []
         self.keeps_lookups = self.detects = self.shows_keys = False
@@ -130,11 +131,6 @@ class Record:
     def stats(self) -> Stats:
         """The counts of its loaders together."""
         return Stats.sum_of(loader.stats for loader in list(self.loaders.values()))
-
-    @cached_property
-    def repeats(self) -> Repeats:
-        """Batches of one key that follow each other: made if somebody wants to know of them."""
-        return Repeats()
 
     @property
     def needs_callers(self) -> bool:
