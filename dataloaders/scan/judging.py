@@ -76,11 +76,18 @@ class Judge:
             for site in scope.calls:
                 lookup = self._lookups.lookup(site)
                 if lookup is not None:
-                    yield from self._cases_of(lookup)
+                    yield from self._followed(lookup)
         for site, given, place in self._calls.all_handed():
             lookup = self._lookups.handed(site, given)
             if lookup is not None:
                 yield self._judged(lookup, next(place.loops()), None)
+
+    def _followed(self, lookup: Lookup) -> Iterator[Case]:
+        try:
+            yield from list(self._cases_of(lookup))
+        except RecursionError:
+            for loop in islice(lookup.site.place.loops(), 1):
+                yield Case(lookup, loop, BY_HAND, "it is nested too deep to be followed", None)
 
     def _cases_of(self, lookup: Lookup) -> Iterator[Case]:
         place = lookup.site.place

@@ -360,6 +360,26 @@ def test_what_may_change_is_left_alone(tmp_path: Path, name: str) -> None:
     assert path.read_bytes() == before
 
 
+ROWS_OVER_LINES = {
+    "in parentheses": "(\n{0}    rows  # all of them\n{0})",
+    "a call": "sorted(  # by name\n{0}    rows,\n{0}    key=str,\n{0})",
+    "a display": "[\n{0}    *rows,\n\n{0}  # no more\n{0}]",
+    "in the middle of a call": "list(reversed(rows[\n{0}    1:\n{0}]))",
+}
+
+
+@pytest.mark.parametrize("rows", ROWS_OVER_LINES.values(), ids=ROWS_OVER_LINES)
+@pytest.mark.parametrize("indent", ["    ", "\t"])
+def test_rows_that_are_written_over_several_lines(tmp_path: Path, rows: str, indent: str) -> None:
+    written = rows.format(indent)
+    body = "{0}for row in {1}:\n{0}{0}get_token(made(row), 'NSE')\n"
+    path = code(tmp_path, f"def f(rows: list):\n{body.format(indent, written)}")
+    before = path.read_text()
+    assert scan([path], fix=True).changed == [path]
+    announced = f"get_token.over({written}, lambda row: (made(row), 'NSE'))"
+    assert path.read_text() == before.replace(written, announced)
+
+
 def test_a_function_that_is_not_ours_is_named_and_its_loop_left_alone(tmp_path: Path) -> None:
     text = "def f(rows: list):\n    return [get_token(made(row), 'NSE') for row in rows]\n"
     path = code(tmp_path, text, "from database.token_db import get_token")
