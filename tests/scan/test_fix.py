@@ -294,9 +294,24 @@ LEFT_ALONE = {
         "def f(rows: list):\n    for row in g(rows):\n        get_token(made(row), 'NSE')\n"
         "        row['done'] = True\n"
     ),
-    "a key that the loop writes into the row": (
-        "def f(rows: list):\n    for row in rows:\n        row['s'] = made(row)\n"
-        "        get_token(row['s'], 'NSE')\n"
+    "a row that the loop changes before its key is made": (
+        "def f(rows: list):\n    for row in rows:\n        row['x'] = row['y']\n"
+        "        get_token(made(row), 'NSE')\n"
+    ),
+    "a field that the loop changes on a condition": (
+        "def f(rows: list):\n    for row in rows:\n        if row['y']:\n"
+        "            row['s'] = made(row)\n        get_token(row['s'], 'NSE')\n"
+    ),
+    "a method that a class below has another of": (
+        "class A:\n    def key(self, row):\n        return row[::-1]\n"
+        "    def f(self, rows: list):\n        for row in rows:\n"
+        "            get_token(self.key(row), 'NSE')\n"
+        "class B(A):\n    def key(self, row):\n        print(row)\n        return row\n"
+    ),
+    "a pool whose threads know no scope": (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def f(rows: list):\n    with ThreadPoolExecutor() as pool:\n"
+        "        pool.map(lambda row: get_token(made(row), 'NSE'), rows)\n"
     ),
     "rows that are iterators themselves": (
         "def f(table: list, names: list):\n    for pairs in (zip(names, each) for each in table):\n"
