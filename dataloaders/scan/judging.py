@@ -29,6 +29,7 @@ MAX_CALLS: Final = 4
 """Calls between a loop and a lookup, at most."""
 
 _MAX_WAYS: Final = 64
+_ANNOUNCED: Final = "announced"
 _OF_POOLS: Final = frozenset({"submit", "map", "imap", "imap_unordered", "apply_async", "Thread"})
 _GROWING: Final = frozenset({".append", ".appendleft", ".extend", ".extendleft", ".put", ".insert"})
 
@@ -43,6 +44,7 @@ class Case:
         verdict: SEEN, ONE_LINE or BY_HAND.
         reason: Why.
         announcement: What would announce its keys, if that is safe.
+        frame: By which calls the loop comes to it.
     """
 
     lookup: Lookup
@@ -50,6 +52,7 @@ class Case:
     verdict: str
     reason: str
     announcement: Announcement | None
+    frame: Frame | None = None
 
 
 class Judge:
@@ -73,6 +76,19 @@ class Judge:
 
     def cases(self) -> Iterator[Case]:
         """Yields each lookup with each loop that comes to it."""
+        cases = list(self._each_alone())
+        written: dict[int, set[str]] = {}
+        for case in cases:
+            if case.announcement is not None:
+                written.setdefault(id(case.loop), set()).add(case.announcement.after)
+        for case in cases:
+            ours = tuple(written.get(id(case.loop), ()))
+            if case.reason != _ANNOUNCED or case.announcement is not None or not ours:
+                yield case
+            else:  # what announces another lookup's keys does not announce those of this one
+                yield self._judged(case.lookup, case.loop, case.frame, of_others=ours)
+
+    def _each_alone(self) -> Iterator[Case]:
         called = (self._lookups.lookup(site) for scope in self._scopes for site in scope.calls)
         handed = (self._lookups.handed(each) for each in self._calls.all_handed())
         for lookup in (*called, *handed):
@@ -123,34 +139,38 @@ class Judge:
 
     def _trace(self, lookup: Lookup, frame: Frame | None) -> Trace:
         """Returns what the parts depend on by which look-ahead would find the others."""
-        parts = lookup.telling_parts
-        if parts is None:
-            return FIXED.computed()
         found = FIXED
-        for part in parts:
+        for part in lookup.telling_parts:
             found = found.with_(self._tracer.trace(part, lookup.site.place, frame))
         return found
 
     # -- verdicts
 
-    def _judged(self, lookup: Lookup, loop: Loop, frame: Frame | None) -> Case:
+    def _judged(
+        self,
+        lookup: Lookup,
+        loop: Loop,
+        frame: Frame | None,
+        *,
+        of_others: tuple[str, ...] = (),
+    ) -> Case:
         announcement, refusal = None, ""
         try:
             announcement = self._mender.announcement(lookup, loop, frame)
         except RefusedError as error:
             refusal = str(error)
-        verdict, reason = self._verdict(lookup, loop, frame)
+        verdict, reason = self._verdict(lookup, loop, frame, of_others)
         if verdict == ONE_LINE and announcement is None:
             verdict, reason = BY_HAND, f"{reason}; {refusal}" if reason else refusal
-        return Case(lookup, loop, verdict, reason, announcement)
+        return Case(lookup, loop, verdict, reason, announcement, frame)
 
     def _verdict(  # noqa: PLR0911 - one for each thing to be said
-        self, lookup: Lookup, loop: Loop, frame: Frame | None
+        self, lookup: Lookup, loop: Loop, frame: Frame | None, of_others: tuple[str, ...]
     ) -> tuple[str, str]:
         if lookup.loader is None:
             return ONE_LINE, ""
-        if self._is_announced(lookup, loop):
-            return SEEN, "announced"
+        if self._is_announced(lookup, loop, of_others):
+            return SEEN, _ANNOUNCED
         if _is_awaitable(lookup) and _is_left_running(lookup, frame):
             return SEEN, "its futures are one batch"
         trace = self._trace(lookup, frame)
@@ -201,7 +221,7 @@ class Judge:
             doubts += [rows.doubt] if rows.doubt else []
         return SEEN, f"as long as {', and '.join(doubts)}" if doubts else ""
 
-    def _is_announced(self, lookup: Lookup, loop: Loop) -> bool:
+    def _is_announced(self, lookup: Lookup, loop: Loop, of_others: tuple[str, ...]) -> bool:
         """Whether the loop's rows, or keys before it, are announced to this loader."""
         announcing: list[tuple[cst.BaseExpression, Place]] = []
         left = [] if loop.rows is None else [loop.rows]
@@ -209,7 +229,11 @@ class Judge:
             node = left.pop()
             if not isinstance(node, cst.Call):
                 continue
-            if isinstance(node.func, cst.Attribute) and node.func.attr.value == "over":
+            if (
+                isinstance(node.func, cst.Attribute)
+                and node.func.attr.value == "over"
+                and not loop.place.scope.source.code(node).endswith(of_others)
+            ):
                 announcing.append((node.func.value, loop.place))
             given = arguments(node)
             left += [] if given is None else given[0]

@@ -83,11 +83,12 @@ class Lookup:
     is_handed: bool = False
 
     @property
-    def telling_parts(self) -> tuple[Argument, ...] | None:
-        """The parts of its key by which look-ahead would find the others."""
-        if self.parts is None or self.loader is None or not self.loader.by_first_part:
-            return self.parts
-        return self.parts[:1]
+    def telling_parts(self) -> tuple[Argument, ...]:
+        """The parts of its key by which look-ahead would find the others, or what they are in."""
+        parts = self.parts
+        if parts is None:
+            parts = tuple(arg.value for arg in self.site.node.args)
+        return parts[:1] if self.loader is not None and self.loader.by_first_part else parts
 
     @property
     def is_function(self) -> bool:

@@ -313,8 +313,7 @@ class Tracer:
         site = place.scope.function.sites.get(id(node))
         looked_up = None if site is None else self._lookups.lookup(site)
         if looked_up is not None:
-            asked = looked_up.telling_parts
-            found = FIXED.computed() if asked is None else self._all(asked, place, frame)
+            found = self._all(looked_up.telling_parts, place, frame)
             return found.with_(Trace(is_answer=True))
         if isinstance(func, cst.Attribute):
             return self._of_method(node, func, arguments, place, frame)

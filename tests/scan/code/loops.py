@@ -661,6 +661,15 @@ def added_to(rows):
     return found
 
 
+def behind_stars(rows):
+    return [get_token(*key) for key in [(row["symbol"], row["exchange"]) for row in rows]]  # seen
+
+
+def computed_beside_stars(rows):
+    keys = [(row["symbol"], row["exchange"]) for row in rows]
+    return [get_token(turned(key[0]), *key[1:]) for key in keys]  # by hand
+
+
 # -- variables
 
 
