@@ -546,6 +546,23 @@ def test_the_mended_line_of_a_place(tmp_path: Path) -> None:
     assert mended_line(path, 1) is None
 
 
+def test_what_several_functions_ask_one_loader_for_is_announced_once(tmp_path: Path) -> None:
+    """Whether the key is seen in the loop, or in a helper that it calls."""
+    path = tmp_path / "code.py"
+    path.write_text(
+        "from dataloaders.symbols import get_br_symbol, get_symbol_info, get_token\n"
+        "def listed(symbol, exchange):\n"
+        "    return get_token(symbol, exchange), get_br_symbol(symbol, exchange)\n"
+        "def f(rows: list, found):\n"
+        "    for row in rows:\n"
+        "        found.append(get_symbol_info(row.symbol, row.exchange))\n"
+        "        found.append(listed(row.symbol, row.exchange))\n"
+    )
+    found = mended_line(path, 6)
+    assert found is not None
+    assert found.after == 'for row in get_symbol_info.over(rows, "symbol", "exchange"):'
+
+
 def test_a_loop_that_look_ahead_sees_can_be_mended_too(tmp_path: Path) -> None:
     path = code(
         tmp_path, "def f(rows: list):\n    for row in rows:\n        get_token(row['s'], 'NSE')\n"
