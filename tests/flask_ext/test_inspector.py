@@ -18,6 +18,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask, Response, abort, request, stream_with_context
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, insert, text
+from sqlalchemy.pool import StaticPool
 from werkzeug.routing import IntegerConverter
 
 from dataloaders import DataLoader
@@ -25,7 +26,7 @@ from dataloaders.errors import ConfigurationError
 from dataloaders.observe.loader_record import MAX_LOOKUPS
 from dataloaders.observe.record import MAX_BATCHES
 from dataloaders.observe.texts import MAX_STATEMENTS
-from dataloaders.sql import GroupedTableLoader, TableLoader
+from dataloaders.sql import GroupedTableLoader, Shards, TableLoader
 from dataloaders.symbols import (
     SymbolLoader,
     generate_contract,
@@ -776,6 +777,32 @@ def test_statements_of_many_kinds_are_kept_as_far_as_there_is_room() -> None:
     assert 150_000 < sum(map(len, kept)) <= 200_000
     assert len(kept) == len(set(kept)) < kinds
     assert page.count("1 more statements are not kept.") == kinds - len(kept)
+
+
+def test_of_a_batch_of_many_statements_so_many_are_kept_and_all_are_counted() -> None:
+    table = Table("sharded", MetaData(), Column("id", Integer, primary_key=True))
+    engines = {
+        number: create_engine(
+            "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+        )
+        for number in range(MAX_STATEMENTS + 20)
+    }
+    for engine in engines.values():
+        table.create(engine)
+
+    class Sharded(TableLoader[Any]):
+        key, lookahead = ("id",), "off"
+
+    Sharded.table = table
+    app = make_app(Shards(engines, by="id"))
+    app.add_url_rule("/", view_func=lambda: Sharded.current().get_many([*engines]))
+    client = app.test_client()
+    assert client.get("/").json == [None] * len(engines)
+    for engine in engines.values():
+        engine.dispose()
+    page = next(text for path, text in pages_of(client).items() if "/requests/" in path)
+    assert page.count('<pre class="sql">') == MAX_STATEMENTS
+    assert "20 more statements are not kept." in page
 
 
 def test_loaders_with_ever_new_names_do_not_add_up() -> None:
