@@ -73,6 +73,7 @@ class Batch:
         groups: `load_many` calls that wait for keys in this batch.
         threads: For each thread that waits, the keys that it asked for, some of them here.
         ahead: Those of the cache keys that nobody has asked for: look-ahead put them there.
+        promoted: How many of those somebody has asked for since they were put there.
         hits: Futures whose answer is known already, or is another batch's, and which settle with
             this batch so that what their callers load next is one batch again.
         context: The context of who asked for a key first.
@@ -105,6 +106,7 @@ class Batch:
         "opened_by_hit",
         "other_contexts",
         "owner",
+        "promoted",
         "task",
         "threads",
         "urgent",
@@ -120,6 +122,7 @@ class Batch:
         self.groups: list[Group] = []
         self.threads: list[Mapping[Hashable, Any]] = []
         self.ahead: set[Hashable] = set()
+        self.promoted = 0
         self.hits: list[tuple[Settleable, Hashable, Any]] = []
         self.context: Context | None = None
         self.other_contexts: list[Context] = []
@@ -225,7 +228,7 @@ class Batch:
             elif answer.answers is not None:
                 settle_future(future, answer.answers[cache_key])
             else:
-                answer.join(future, cache_key)
+                answer.callers.append((future, cache_key))
         self.hits.clear()
 
     def join(self, future: Settleable, cache_key: Hashable) -> None:

@@ -78,6 +78,7 @@ class LoaderCache:
         """Takes note that somebody asks for a key of a batch that look-ahead may have put there."""
         if cache_key in batch.ahead:
             batch.ahead.discard(cache_key)
+            batch.promoted += 1
             self.taken.append(cache_key)
 
     def keep(self, cache_key: Hashable, answer: Any, source: Hashable) -> bool:  # noqa: ANN401 - any value may be loaded

@@ -9,6 +9,7 @@ which `dispatch` sends when its time has come.
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 from collections.abc import (
     Callable,
@@ -57,7 +58,7 @@ from .lookahead.ledger import Ledger
 from .lookahead.modes import EXPLICIT, OFF, ON, checked_mode, default_mode, stricter
 from .lookahead.origins import ABSENT
 from .lookahead.peers import MAX_PEERS, peers_of
-from .scope import LoaderRegistry, LoaderScope, current_loader
+from .scope import LoaderRegistry, LoaderScope, current_loader, watcher_by_hand
 from .shadow import Shadow
 from .stats import Stats
 
@@ -212,6 +213,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             tiers=self._checked(tiers),
         )
         self._set_mode(modes.default_mode())
+        self.watch: LoaderWatch | None = watcher_by_hand(self)
 
     def _checked(self, tiers: Tiers | None) -> Tiers | None:
         if tiers is not None and not self.shared:
@@ -245,7 +247,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._ticks: dict[asyncio.AbstractEventLoop, Tick] = {}
         self._made_turns: Turns | None = None
         self.view: View | None = None
-        self.watch: LoaderWatch | None = None
+        self.watch = None
         if given.tiers is not None and self._can_wait:
             self.view = given.tiers.view(self, None)
         self._shadow: Shadow | None = None
@@ -823,10 +825,11 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         for cache_key in asked:
             self._announced.pop(cache_key, None)
         found: dict[Hashable, Any] = {}
-        while self._announced and len(found) + 1 != self._full_at:
-            cache_key = next(iter(self._announced))
-            key = self._announced.pop(cache_key)
-            if self._is_unknown(cache_key):
+        for cache_key in list(self._announced):  # at once: other threads announce, and take some
+            if len(found) + 1 == self._full_at:
+                break
+            key = self._announced.pop(cache_key, MISSING)
+            if key is not MISSING and self._is_unknown(cache_key):
                 found[cache_key] = key
         self.ledger.expect(found, origin="announced")
         return found
@@ -834,6 +837,16 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     def peek(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - any value may be loaded
         """Returns what is known of a key that somebody has asked for, or MISSING."""
         return self._values.get(cache_key, MISSING)
+
+    @property
+    def taken(self) -> list[Hashable]:
+        """The cache keys that were of use and that nobody has counted yet, of a loader for good."""
+        return self._store.taken
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether it was made outside of scopes, and not to be compared with another loader."""
+        return self._scope is _no_scope and self.mode == modes.default_mode()
 
     def count_used(self) -> None:
         """Has the call sites know which of the keys were of use that they had go along."""
@@ -1087,6 +1100,18 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         if absent:
             raise self.not_found(self.name, absent)
         return values
+
+
+def loaders_by_hand() -> list[DataLoader[Any, Any]]:
+    """Returns the loaders that were made by hand; takes milliseconds, as it looks at all objects.
+
+    So that no loader pays for being found.
+    """
+    kinds: list[type[DataLoader[Any, Any]]] = [DataLoader]
+    for kind in kinds:
+        kinds += [each for each in kind.__subclasses__() if each not in kinds]
+    found = [each for each in gc.get_referrers(*kinds) if type(each) in kinds]
+    return [loader for loader in found if hasattr(loader, "watch") and loader.is_by_hand]
 
 
 def _like(key: Any, parts: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a key is whatever the application uses

@@ -8,11 +8,12 @@ Outside any scope, loaders of public data still answer, from a `LoaderRegistry`'
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, Token, copy_context
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 from weakref import WeakSet, ref
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .loader import DataLoader
     from .tiers.snapshot import Snapshot
     from .tiers.tiers import Tiers
-    from .watching import ScopeWatch
+    from .watching import LoaderWatch, ScopeWatch
 
     L = TypeVar("L", bound=DataLoader[Any, Any])
 P = ParamSpec("P")
@@ -90,6 +91,24 @@ def watch_scopes(watcher_of: Callable[[LoaderScope], ScopeWatch | None] | None) 
     """
     global _watcher_of  # noqa: PLW0603 - one for the process, as above
     _watcher_of = watcher_of or _watched_by_nobody
+
+
+_watcher_by_hand: Callable[[DataLoader[Any, Any]], LoaderWatch] | None = None
+
+
+def watch_by_hand(watcher_of: Callable[[DataLoader[Any, Any]], LoaderWatch] | None) -> None:
+    """Has loaders be watched that are made from now on, until a scope takes them.
+
+    Args:
+        watcher_of: Returns who watches a new loader; without it, none is watched.
+    """
+    global _watcher_by_hand  # noqa: PLW0603 - one for the process, as above
+    _watcher_by_hand = watcher_of
+
+
+def watcher_by_hand(loader: DataLoader[Any, Any]) -> LoaderWatch | None:
+    """Returns who watches a loader that no scope has, if anybody does."""
+    return None if _watcher_by_hand is None else _watcher_by_hand(loader)
 
 
 class _Entry:
@@ -213,8 +232,7 @@ class LoaderScope:
             made.join(self)
             if self.watch is None and not self.loaders:
                 self.watch = _watcher_of(self)  # since it was opened, somebody may have come
-            if self.watch is not None:
-                made.watch = self.watch.watch(made)
+            made.watch = None if self.watch is None else self.watch.watch(made)
             # setdefault is atomic: threads that come here together get one loader.
             loader = self.loaders.setdefault(loader_class, made)
             self.registry.note_in_use(self)
@@ -395,19 +413,28 @@ class LoaderRegistry:
             or common.size() >= COMMON_KEYS
             or not self._is_of_now(common)
         ):
-            if common is not None:
-                for loader in list(common.loaders.values()):
-                    loader.take_stock()
-                if common.watch is not None:
-                    common.watch.ended()
-            # The one before is not closed: callers may still wait in it.
+            self.end_common_scope()
             common = self._common = LoaderScope(self, is_common=True)
             self._common_until = now + COMMON_SECONDS
+            if common.watch is not None:
+                _end_common_scopes_at_exit()
         return common.loader(loader_class)
 
     def _is_of_now(self, common: LoaderScope) -> bool:
         tiers, moment = self.tiers, common.moment
         return tiers is None or moment is None or moment is (tiers.current() or tiers.looked())
+
+    def end_common_scope(self) -> None:
+        """Has the next caller outside any scope be served by a new one, as this one's time is up.
+
+        It is not closed: callers may still wait in it.
+        """
+        common, self._common = self._common, None
+        if common is not None:
+            for loader in list(common.loaders.values()):
+                loader.take_stock()
+            if common.watch is not None:
+                common.watch.ended()
 
     def forget_common_scope(self) -> None:
         """Has the next caller outside any scope be served by a new one."""
@@ -423,6 +450,16 @@ class LoaderRegistry:
 
 
 _default_registry = LoaderRegistry()
+
+
+@cache  # when there is one that is watched: what exporters do at exit, they do after that
+def _end_common_scopes_at_exit() -> None:
+    atexit.register(_end_common_scopes)
+
+
+def _end_common_scopes() -> None:
+    for registry in list(_made):
+        registry.end_common_scope()
 
 
 def _forget_common_scopes() -> None:

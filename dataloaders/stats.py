@@ -21,7 +21,7 @@ class Stats:
 
     Attributes:
         lookups: Keys that callers asked for.
-        asked: Those of them that a batch was sent for.
+        asked: Those of them that a batch was sent for, but for what look-ahead had put in it.
         from_process: Those that the tier in this process had.
         from_redis: Keys of batches that Redis had.
         batches: How often the batch function was called.
@@ -62,7 +62,7 @@ class Stats:
     @property
     def known(self) -> int:
         """Those of them whose value the loader had already, or was to get for another caller."""
-        return self.hits - self.used - self.from_process
+        return max(self.hits - self.used - self.from_process, 0)
 
     @property
     def hit_rate(self) -> float:

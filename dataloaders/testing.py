@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 from .errors import ConfigurationError
 from .observe import Finding, Listener, Observer, Record
 from .observe.findings import repeated
-from .scope import all_open_scopes
+from .observe.observer import open_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -165,7 +165,7 @@ class no_n_plus_one(Listener):  # noqa: N801 - it is used as a function is
     def scope_ended(self, record: Record) -> None:
         """Takes what was found in a scope."""
         for each in record.repeats.too_many(self._begun):
-            finding = repeated(each)
+            finding = repeated(each, record)
             with self._lock:  # of many requests, that with the most of it is told of
                 known = self._found.get((finding.loader, finding.place, finding.loop))
                 if known is None or known.count < finding.count:
@@ -173,10 +173,9 @@ class no_n_plus_one(Listener):  # noqa: N801 - it is used as a function is
 
     def report(self) -> str:
         """Returns what was found so far and is not allowed; nothing if there is nothing."""
-        for scope in all_open_scopes():
-            watch = scope.watch
-            if isinstance(watch, Record) and self._observer in watch.observers:
-                self.scope_ended(watch)
+        for record in open_records():
+            if self._observer in record.observers:
+                self.scope_ended(record)
         allowing = Observer(allow=self._allow)
         found = [each for each in self._found.values() if not allowing.allows(each)]
         return "\n\n".join(
@@ -200,7 +199,16 @@ class no_n_plus_one(Listener):  # noqa: N801 - it is used as a function is
             raise AssertionError(found)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
-        """Decorates a function: each call is looked at by itself."""
+        """Decorates a function: each call is looked at by itself.
+
+        Raises:
+            ConfigurationError: It is a class or a generator function: a call of it is over before
+                anything of it has run.
+        """
+        is_generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+        if is_generator or inspect.isclass(function):
+            expected = "a function, sync or async (for a class, pytest's `usefixtures` with it)"
+            raise ConfigurationError("what no_n_plus_one decorates", expected, function)
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import cache
 from weakref import ref
 
 from .context import batch_watch
@@ -19,14 +20,19 @@ def flow_here(*, on_loop: bool) -> object:
     if asking is not None:
         return asking
     task = asyncio.current_task() if on_loop else None
-    return _thread.mark if task is None else ref(task)
+    return _mark_of_thread() if task is None else ref(task)
 
 
-class _Thread(threading.local):
-    """Marks a thread: one that comes after it may have its number."""
-
-    def __init__(self) -> None:
-        self.mark = object()
+@cache  # made at first use: with gevent or eventlet, after they have patched it
+def _of_threads() -> threading.local:
+    return threading.local()
 
 
-_thread = _Thread()
+def _mark_of_thread() -> object:
+    """Returns what stands for a thread: one that comes after it may have its number."""
+    of_threads = _of_threads()
+    try:
+        return of_threads.mark
+    except AttributeError:
+        of_threads.mark = mark = object()
+        return mark

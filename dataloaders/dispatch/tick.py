@@ -138,6 +138,7 @@ class Tick:
             batch.hits.append((future, cache_key, answer))
             if type(answer) is Batch:
                 answer.followers.append((future, cache_key))
+                answer.asked_from(copy_context())  # that of the caller, not of what answers later
         elif type(answer) is Batch:
             answer.join(future, cache_key)
         else:

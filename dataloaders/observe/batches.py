@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -73,6 +74,9 @@ class Owner(Protocol):
             NPlusOneError: It must not be sent.
         """
 
+    def batch_refused(self, sent: BatchRecord) -> None:
+        """Takes note of one that it has refused."""
+
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of one that has its answers."""
 
@@ -94,6 +98,7 @@ class BatchRecord:
         begun: When it was sent; None if it was not.
         ended: When it had its answers; None if it has not.
         asked: Keys that callers had asked for when it was sent.
+        foreseen: Those of them that look-ahead had put there before.
         expected: Keys that look-ahead had go along.
         origins: How many of those were known by what.
         ahead: What stands for them, until the scope is over.
@@ -123,6 +128,7 @@ class BatchRecord:
         "errors",
         "expected",
         "flow",
+        "foreseen",
         "in_line",
         "link",
         "loader",
@@ -149,7 +155,7 @@ class BatchRecord:
         self.opened = perf_counter()
         self.begun: float | None = None
         self.ended_at: float | None = None
-        self.asked = 0
+        self.asked = self.foreseen = 0
         self.expected = 0
         self.origins: Counter[Origin | str | None] | None = None
         self.ahead: set[Hashable] = set()
@@ -192,12 +198,15 @@ class BatchRecord:
         """Takes note that the batch is sent, or refuses it."""
         self.begun = perf_counter()
         self.asked = len(batch.keys) - len(batch.ahead)
+        self.foreseen = batch.promoted
         if self._owner.shows_keys:
             self.shown_keys = self._owner.texts.of_keys(batch.keys.values())
         try:
             self._owner.batch_began(self, batch)
         except NPlusOneError:
             self.begun = None
+            self.ended_at = perf_counter()
+            self._owner.batch_refused(self)
             raise
 
     def source_asked(self) -> None:
@@ -206,10 +215,16 @@ class BatchRecord:
 
     def ended(self, batch: Batch) -> None:
         """Takes note that it has answers; without, it was interrupted, and may be sent again."""
-        if self.begun is None or self.ended_at is not None:
+        if self.ended_at is not None:
             return
         if batch.answers is None:
-            self._owner.batch_interrupted(self, batch)
+            if self.begun is not None:
+                self._owner.batch_interrupted(self, batch)
+            return
+        if self.begun is None and batch.keys:  # its time was up before it could be sent
+            with suppress(NPlusOneError):
+                self.began(batch)
+        if self.begun is None:
             return
         self.ended_at = perf_counter()
         if Failure in set(map(type, batch.answers.values())):

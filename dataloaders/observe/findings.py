@@ -85,12 +85,12 @@ class Finding:
 
 def find(record: Record) -> list[Finding]:
     """Returns what could be better in a scope that is over, the dearest first."""
-    found = [repeated(each) for each in record.repeats.too_many()]
+    found = [repeated(each, record) for each in record.repeats.too_many()]
     found += [*_wasted(record), *_fragmented(record)]
     return sorted(found, key=lambda finding: -finding.seconds)
 
 
-def repeated(found: Repeated) -> Finding:
+def repeated(found: Repeated, record: Record) -> Finding:
     """Returns the finding of batches of one key from one place."""
     place, loop = found.caller.place, found.caller.loop
     shown = loop or place
@@ -100,7 +100,8 @@ def repeated(found: Repeated) -> Finding:
             "Announce what the loop is about to ask for (`over`, `expect`), or ask for all at once "
             "(`get_many`, `load_many`):"
         )
-        line = f"for row in {found.loader}.current().over(rows, ...):"
+        loader = "loader" if record.is_by_hand else f"{found.loader}.current()"
+        line = f"for row in {loader}.over(rows, ...):"
     else:
         number, line = mended
         remedy = f"Announce what the loop is about to ask for, in line {number}:"

@@ -70,7 +70,7 @@ class Judge:
             return
         raising = [each for each in self._record.observers if each.detect == "raise"]
         if raising and _callers(batch) == 1:  # what others ask for as well is theirs to have
-            finding = repeated(link.once_more(link.place))
+            finding = repeated(link.once_more(link.place), self._record)
             if not all(each.allows(finding) for each in raising):
                 self._record.repeats.refused(link, sent.begun or 0.0)
                 raise NPlusOneError(str(finding))

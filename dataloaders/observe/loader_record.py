@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
@@ -54,44 +53,50 @@ class LoaderRecord:
         self._full_at = loader.max_batch_size if loader.batch else None
         self._record = record
         self.may_repeat = loader.mode == ON and loader.batch and loader.max_batch_size != 1
-        self._has_cache = loader.cache
         self._loaders: list[ref[DataLoader[Any, Any]]] = []
-        self._ledgers: list[Ledger] = []
+        self._ledgers: list[tuple[Ledger, list[Hashable]]] = []
         # What ledgers had counted that are let go of.
         self._expected_before = self._used_before = 0
         self._counts = Stats()
         self._went_along = 0
         self._brought: dict[Hashable, BatchRecord] = {}
         self._seen: set[Hashable] = set()
+        self._judge = Judge(
+            record, self._are_of_use, may_repeat=self.may_repeat, has_cache=loader.cache
+        )
 
     @property
     def stats(self) -> Stats:
         """What was counted so far."""
         counts = self._counts
         counts.lookups = self.lookups
+        self._count_used()
         counts.expected = self._expected()
         counts.used = self._used_before
-        for ledger in self._ledgers:
+        for ledger, _ in self._ledgers:
             counts.used += ledger.used
         return counts
 
+    def _count_used(self) -> None:
+        for ledger, taken in self._ledgers:
+            if taken:
+                ledger.use(taken)
+
     def _expected(self) -> int:
         expected = self._expected_before
-        for ledger in self._ledgers:
+        for ledger, _ in self._ledgers:
             expected += ledger.expected
         return expected
 
-    @cached_property
-    def _judge(self) -> Judge:
-        return Judge(
-            self._record, self._are_of_use, may_repeat=self.may_repeat, has_cache=self._has_cache
-        )
-
     def add(self, loader: DataLoader[Any, Any]) -> None:
         """Takes note of one more loader of this name."""
-        if loader.batched.ledger not in self._ledgers:
+        ledger = loader.batched.ledger
+        if all(each is not ledger for each, _ in self._ledgers):
             self._loaders.append(ref(loader))
-            self._ledgers.append(loader.batched.ledger)
+            self._ledgers.append((ledger, loader.batched.taken))
+            self._count_used()  # of a loader that was asked before anybody watched it
+            self._expected_before -= ledger.used
+            self._used_before -= ledger.used
             self.is_stated &= loader.is_stated
             self._went_along = self._expected()
 
@@ -106,8 +111,6 @@ class LoaderRecord:
     def sum_up(self) -> None:
         """Has lookups know who answered them, and batches what of them was of no use, so far."""
         self._resolve_lookups()
-        for loader in self._alive():
-            loader.batched.count_used()
         stats = self.stats
         if stats.used == stats.expected:
             return
@@ -136,7 +139,7 @@ class LoaderRecord:
             seen.add(key)
 
     def _was_used(self, cache_key: Hashable) -> bool:
-        return any(ledger.was_used(cache_key) for ledger in self._ledgers)
+        return any(ledger.was_used(cache_key) for ledger, _ in self._ledgers)
 
     def forget_keys(self) -> None:
         """Lets go of what stands for keys, once lookups and batches know what came of them."""
@@ -180,7 +183,10 @@ class LoaderRecord:
         if not record.needs_callers:
             return BatchRecord(self, self.name, cause, None, None)
         flow = flow_here(on_loop=cause == "tick") if record.detects else None
-        return BatchRecord(self, self.name, cause, caller(), flow)
+        asker = caller()
+        if record.is_by_hand and not asker.in_loop:
+            asker = asker._replace(works=True)
+        return BatchRecord(self, self.name, cause, asker, flow)
 
     # -- what its batches tell it; see `dataloaders.observe.batches.Owner`
 
@@ -207,12 +213,13 @@ class LoaderRecord:
     def _note_ahead(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of what goes along in a batch."""
         record, expected = self._record, self._expected()
+        sent.ahead, sent.expected, sent.origins = set(), 0, None  # it may be sent once more
         if batch.ahead:
             if record.needs_callers:
                 sent.ahead = batch.ahead.copy()
             if record.keeps_lookups:
                 sent.origins = Counter()
-                for ledger in self._ledgers:
+                for ledger, _ in self._ledgers:
                     sent.expected += ledger.went_along(batch.ahead)
                     for origin, count in ledger.take_origins():
                         sent.origins[origin] += count
@@ -220,17 +227,28 @@ class LoaderRecord:
                 sent.expected = min(expected - self._went_along, len(batch.ahead))
         self._went_along = expected
 
+    def batch_refused(self, sent: BatchRecord) -> None:
+        """Counts a lookup that has an error in the place of a query."""
+        self._counts.asked += sent.asked - sent.foreseen
+        self._counts.errors += sent.asked
+
     def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
         """Takes note of a batch that has its answers."""
         record = self._record
+        before = None if record.ended_at is None else self._counts.copy()
         self._count(sent)
+        if before is not None:
+            record.add_to_totals(self.name, self._counts.copy().without(before))
         if record.detects:
             self._judge.ended(sent, batch)
         for observer in record.observers:
             observer.batch_ended(sent, batch)
 
     def batch_interrupted(self, sent: BatchRecord, batch: Batch) -> None:
-        """Takes note of a batch that was interrupted."""
+        """Takes note of a batch that was interrupted; what it still has are keys of others."""
+        own = len(batch.keys) - batch.promoted
+        self._counts.asked += sent.asked - sent.foreseen - own
+        self._counts.keys += sent.keys - len(batch.keys)
         self._judge.interrupted(sent)
         for observer in self._record.observers:
             observer.batch_interrupted(sent, batch)
@@ -238,11 +256,12 @@ class LoaderRecord:
     def asked_late(self) -> None:
         """Counts a query that has ended after its batch."""
         self._counts.queries += 1
+        if self._record.ended_at is not None:
+            self._record.add_to_totals(self.name, Stats(queries=1))
 
     def _are_of_use(self, ahead: set[Hashable]) -> bool:
         """Whether somebody has asked for any of some keys that went along."""
-        for loader in self._alive():
-            loader.batched.count_used()
+        self._count_used()
         return any(map(self._was_used, ahead))
 
     def _count(self, sent: BatchRecord) -> None:
@@ -251,7 +270,7 @@ class LoaderRecord:
         from_redis = sent.answered.get("redis", 0)
         # Without a call in between, in which another thread could go on.
         counts.batches += 1
-        counts.asked += sent.asked
+        counts.asked += sent.asked - sent.foreseen
         counts.keys += keys
         counts.queries += queries
         counts.seconds += seconds

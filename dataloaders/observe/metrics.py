@@ -125,9 +125,8 @@ class MetricsListener(Listener, ABC):
     def scope_ended(self, record: Record) -> None:
         """Adds what is known once a scope is over."""
         self.add(SCOPES, 1)
-        for name, loader in record.loaders.items():
+        for name, stats in record.stats_heard_by(self).items():
             label = self._label(name)
-            stats = loader.stats
             for answered_by, keys in _answered_by(stats).items():
                 if keys > 0:  # threads count without a lock, so that some may be missed
                     self.add(LOOKUPS, keys, label, answered_by)
@@ -164,7 +163,7 @@ class MetricsListener(Listener, ABC):
 def _answered_by(stats: Stats) -> dict[str, int]:
     return {
         "batch": stats.asked,
-        "lookahead": stats.used,
+        "lookahead": stats.hits - stats.from_process - stats.known,
         "process": stats.from_process,
         "loader": stats.known,
     }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-import threading
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from dataloaders.errors import ConfigurationError
+from dataloaders.forking import Locked
 from dataloaders.scope import all_open_scopes, watch_scopes
 
+from .by_hand import ByHand
 from .record import Record
 from .totals import Totals
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from dataloaders.batch import Batch
     from dataloaders.scope import LoaderRegistry, LoaderScope
+    from dataloaders.stats import Stats
 
     from .batches import BatchRecord
     from .findings import Finding
@@ -65,7 +67,7 @@ class Listener:
         """Called with a batch that was cancelled or killed; it may be sent, and begin, again."""
 
 
-class Observer:
+class Observer(Locked):
     """Has the scopes of a registry, or of the whole process, recorded.
 
     For example::
@@ -99,6 +101,7 @@ class Observer:
         allow: Iterable[str] = (),
         shows_keys: bool = False,
     ) -> None:
+        super().__init__()
         self.listeners = list(listeners)
         self.keeps_lookups = keeps_lookups
         self.detect = checked_detect("detect", detect)
@@ -106,28 +109,30 @@ class Observer:
         self.shows_keys = shows_keys
         self._totals = Totals()
         self._logged: set[object] = set()
-        self._lock = threading.Lock()
 
     def watch(self, registry: LoaderRegistry | None = None) -> None:
         """Begins to observe the scopes of a registry, or without one, of the process.
 
         Those of a registry that are open already are not observed; of the process, all are, from
-        now on.
+        now on, and so are loaders that are made by hand, of which each is a scope of its own.
         """
         _attached.begin(self, registry)
         if registry is None:
+            _attached.by_hand.begin(self)
             for scope in all_open_scopes():
                 _observe(scope, self)
 
     def stop(self) -> None:
         """Ends all that `watch` has begun; scopes that are open are observed to their end."""
         _attached.end(self)
+        _attached.by_hand.end(self)
 
     # -- what was counted
 
     @property
     def totals(self) -> Totals:
         """The counts of the scopes that are over."""
+        _attached.by_hand.tell()
         with self._lock:
             return self._totals.copy()
 
@@ -141,6 +146,11 @@ class Observer:
         for finding in record.findings:
             self.found(finding)
         self._tell(lambda listener: listener.scope_ended(record))
+
+    def take_late(self, group: str, loader: str, stats: Stats) -> None:
+        """Takes what has ended in a scope that was over."""
+        with self._lock:
+            self._totals.add(group, {loader: stats}, findings=0, scopes=0)
 
     def found(self, finding: Finding) -> None:
         """Logs a finding that is not allowed, once."""
@@ -186,13 +196,14 @@ def _names(finding: Finding) -> Iterator[str]:
             yield from (place.function, place.file, f"{place.file}:{place.line}")
 
 
-class _Attached:
+class _Attached(Locked):
     """Who observes what, in this process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._everything: tuple[Observer, ...] = ()
         self._of: WeakKeyDictionary[LoaderRegistry, tuple[Observer, ...]] = WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self.by_hand = ByHand(lambda: self._everything)
 
     def begin(self, observer: Observer, registry: LoaderRegistry | None) -> None:
         with self._lock:
@@ -222,6 +233,12 @@ def _without(observer: Observer, observers: tuple[Observer, ...]) -> tuple[Obser
 
 
 _attached = _Attached()
+
+
+def open_records() -> list[Record]:
+    """Returns the records of what is not over, as far as somebody has asked for something."""
+    of_scopes = [scope.watch for scope in all_open_scopes() if isinstance(scope.watch, Record)]
+    return [*of_scopes, *_attached.by_hand.records()]
 
 
 def _observe(scope: LoaderScope, observer: Observer) -> None:

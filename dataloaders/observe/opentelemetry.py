@@ -123,6 +123,7 @@ class _Open(NamedTuple):
             error = _first_error(batch) if sent.errors else None
             if error is not None:
                 span.record_exception(error)
+                span.set_attribute("error.type", _canonical(type(error)))
                 # Its text may have keys, and stands in the record of the exception only.
                 span.set_status(
                     StatusCode.ERROR, f"{sent.error}: {sent.errors} of {sent.keys} keys"
@@ -191,14 +192,18 @@ def _ending(sent: BatchRecord) -> dict[str, AttributeValue]:
             found["db.operation.batch.size"] = sent.statement_count
     if sent.errors:
         found["dataloaders.batch.errors"] = sent.errors
-    if sent.error is not None:
-        found["error.type"] = sent.error
     return found
 
 
 def _first_error(batch: Batch) -> Exception | None:
     answers = (batch.answers or {}).values()
     return next((each.error for each in answers if type(each) is Failure), None)
+
+
+def _canonical(kind: type) -> str:
+    """Returns the name of a type as conventions, and `record_exception`, have it."""
+    is_builtin = kind.__module__ == "builtins"
+    return kind.__qualname__ if is_builtin else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _make(meter: Meter, metric: Metric) -> Counter | Histogram:

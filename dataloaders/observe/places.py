@@ -68,7 +68,7 @@ class Caller(NamedTuple):
         height: How many of them lead up to the nearest loop, the one that stands in it included;
             0 without a loop.
         again: Where such a function calls itself; None if none does.
-        works: Whether a pool's thread does this, as one of many pieces of work.
+        works: Whether it does this as one of many pieces of work, as a pool's thread does.
     """
 
     spots: tuple[Spot, ...]
@@ -89,14 +89,19 @@ class Caller(NamedTuple):
         return None if self.again is None else place_at(self.again)
 
     @property
+    def in_loop(self) -> bool:
+        """Whether a loop is seen, or a function that calls itself."""
+        return bool(self.height or self.again)
+
+    @property
     def within_loop(self) -> tuple[Spot, ...]:
         """Its spots up to the loop."""
         return self.spots[: self.height or None]
 
 
 def spot_of_caller() -> Spot | None:
-    """Returns the nearest spot outside this library."""
-    frame = first_frame_outside(sys._getframe(1))  # noqa: SLF001 - the way to one's callers
+    """Returns the nearest spot outside this library, above who calls."""
+    frame = first_frame_outside(sys._getframe(2))  # noqa: SLF001 - the way to one's callers
     return None if frame is None else (frame.f_code, frame.f_lasti)
 
 

@@ -8,18 +8,29 @@ from weakref import WeakKeyDictionary
 
 from prometheus_client import REGISTRY, Counter, Histogram
 
+from dataloaders.forking import hold_across_forks
+
 from .metrics import METRICS, SECONDS, MetricsListener
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from dataloaders.batch import Batch
+
+    from .batches import BatchRecord
     from .metrics import Metric
+    from .record import Record
 
 _Kept = dict[str, Counter | Histogram]
 
 # An application factory may run more than once in a process, and a registry takes each name once.
 _kept: Final[WeakKeyDictionary[CollectorRegistry, _Kept]] = WeakKeyDictionary()
 _making: Final = threading.Lock()
+hold_across_forks(_making)
+# The library's own locks are held under this one alone. A thread may take it again, as the garbage
+# collector may end a scope while another one's metrics are added to.
+_adding: Final = threading.RLock()
+hold_across_forks(_adding)
 
 
 class PrometheusExporter(MetricsListener):
@@ -48,6 +59,16 @@ class PrometheusExporter(MetricsListener):
                 _kept[registry] = kept
         self._metrics = kept
         self._of_labels: dict[tuple[str, ...], Counter | Histogram] = {}
+
+    def scope_ended(self, record: Record) -> None:
+        """Adds what is known once a scope is over."""
+        with _adding:
+            super().scope_ended(record)
+
+    def batch_ended(self, sent: BatchRecord, batch: Batch) -> None:
+        """Adds a batch."""
+        with _adding:
+            super().batch_ended(sent, batch)
 
     def add(self, metric: Metric, amount: float, *labels: str) -> None:
         """Adds to a metric."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from .batches import BatchRecord
     from .findings import Finding
     from .lookups import Lookup
-    from .observer import Observer
+    from .observer import Listener, Observer
     from .places import Place, Spot
 
 logger = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ class Record:
     """What happened in one scope.
 
     Args:
-        scope: The scope.
+        scope: The scope; None of a loader that was made by hand.
         observers: Who hears of it.
 
     Attributes:
@@ -53,17 +52,21 @@ class Record:
         begun: The same by `perf_counter`.
         ended_at: When it was over, by `perf_counter`; None while it is not.
         is_common: Whether it is of no request: then nobody can say what should go together.
+        is_by_hand: Whether it is of a loader that was made by hand, which may serve many requests:
+            then only what a loop asks for should go together.
         loaders: What was asked of its loaders, by their names.
         batches: The batches, in the order of sending, as far as they are kept.
         lookups: The lookups, in their order, as far as observers want them one by one.
         late: Where loaders were asked too late, and how often.
         findings: What could be better; once it is over, and what comes too late.
         texts: What is kept of statements and keys.
+        repeats: Batches of one key that follow each other, if somebody wants to know of them.
     """
 
-    def __init__(self, scope: LoaderScope, observers: list[Observer]) -> None:
-        self.is_common = scope.is_common
-        self.name = self.group = "scope"
+    def __init__(self, scope: LoaderScope | None, observers: list[Observer]) -> None:
+        self.is_common = scope is not None and scope.is_common
+        self.is_by_hand = scope is None
+        self.name = self.group = "by hand" if scope is None else "scope"
         self.began = time.time()
         self.begun = perf_counter()
         self.ended_at: float | None = None
@@ -73,6 +76,7 @@ class Record:
         self.late: dict[tuple[str, Place], int] = {}
         self.findings: list[Finding] = []
         self.texts = Texts()
+        self.repeats = Repeats()
         self._before: dict[Observer, dict[str, Stats]] = {}
         self.observers: list[Observer] = []
         self.keeps_lookups = self.detects = self.shows_keys = False
@@ -83,6 +87,8 @@ class Record:
         """Has one more observer hear of it, from now on."""
         if self.loaders:
             before = {name: loader.stats.copy() for name, loader in self.loaders.items()}
+            for each in before.values():  # what nobody has asked for yet, somebody still may
+                each.expected = each.used
             self._before[observer] = before
         self.observers.append(observer)
         self.keeps_lookups |= observer.keeps_lookups
@@ -93,10 +99,23 @@ class Record:
             loader.wants_each |= self.keeps_lookups
             loader.shows_keys = self.shows_keys
 
-    def stats_for(self, observer: Observer) -> dict[str, Stats]:
-        """Returns the counts of each loader since an observer hears of them."""
+    def be_left_by(self, observer: Observer) -> None:
+        """Tells an observer what there is until now, and no more from now on."""
+        if observer in self.observers:
+            if self.needs_callers:
+                self.sum_up()
+            observer.take(self)
+            self.observers.remove(observer)
+
+    def stats_heard_by(self, listener: Listener) -> dict[str, Stats]:
+        """Returns the counts of each loader since a listener's observer hears of them."""
+        observers = [each for each in self.observers if listener in each.listeners]
+        return self.stats_for(observers[0] if observers else None)
+
+    def stats_for(self, observer: Observer | None) -> dict[str, Stats]:
+        """Returns the counts of each loader since an observer hears of them; without one, all."""
         stats = {name: loader.stats for name, loader in list(self.loaders.items())}
-        before = self._before.get(observer)
+        before = None if observer is None else self._before.get(observer)
         if before is None:
             return stats
         return {
@@ -112,11 +131,6 @@ class Record:
     def stats(self) -> Stats:
         """The counts of its loaders together."""
         return Stats.sum_of(loader.stats for loader in list(self.loaders.values()))
-
-    @cached_property
-    def repeats(self) -> Repeats:
-        """Batches of one key that follow each other: made if somebody wants to know of them."""
-        return Repeats()
 
     @property
     def needs_callers(self) -> bool:
@@ -170,6 +184,11 @@ class Record:
         if sent.number < 0 and len(self.batches) < MAX_BATCHES:
             sent.number = len(self.batches)
             self.batches.append(sent)
+
+    def add_to_totals(self, loader: str, stats: Stats) -> None:
+        """Has observers count what was under way when the scope was over, and has ended since."""
+        for observer in self.observers:
+            observer.take_late(self.group, loader, stats)
 
     def add_late(self, loader: str, spot: Spot | None) -> None:
         """Takes note of a lookup after the scope was over."""

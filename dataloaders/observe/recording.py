@@ -44,7 +44,7 @@ class Recording(Listener):
             "group": record.group,
             "name": record.name,
             "seconds": round(record.seconds, 6),
-            "loaders": {name: asdict(each.stats) for name, each in record.loaders.items()},
+            "loaders": {name: asdict(each) for name, each in record.stats_heard_by(self).items()},
             "findings": [finding.kind for finding in record.findings],
         }
         data = (json.dumps(line, separators=(",", ":")) + "\n").encode()

@@ -105,7 +105,9 @@ class Repeats:
         self.needs_lookups |= place.key is not None
         if chain is None and place.key is not None:
             chain = self._by_way_of_known(texts - place.parts, place)
-        tries = place.tries if chain is None and _share(key, place.key) else 0
+        tries = place.tries if chain is None else 0
+        if tries and not _share(key, place.key):
+            tries = 0
         if 0 < tries <= MAX_TRIES:
             chain = place.chain
         # What was opened while the one before was under way is another task's, or was meant for

@@ -65,9 +65,9 @@ class Totals:
             group: {
                 "scopes": self.scopes[group],
                 "findings": self.findings[group],
-                "loaders": {name: asdict(stats) for name, stats in loaders.items()},
+                "loaders": {name: asdict(stats) for name, stats in list(loaders.items())},
             }
-            for group, loaders in self.loaders.items()
+            for group, loaders in list(self.loaders.items())
         }
 
     @classmethod

@@ -30,12 +30,18 @@ def run(
     paths = list(paths)
     missing = [path for path in paths if not path.exists()]
     for path in missing:
-        print(f"{path}: there is no such file or directory", file=err or sys.stderr)
+        _say(f"{path}: there is no such file or directory", err or sys.stderr)
     found = scan([path for path in paths if path not in missing], own, fix=fix)
     for line in lines_of(found):
-        print(line, file=out or sys.stdout)
+        _say(line, out or sys.stdout)
     for line in errors_of(found):
-        print(line, file=err or sys.stderr)
+        _say(line, err or sys.stderr)
     if missing or found.errors:
         return 2
     return int(found.needs_change)
+
+
+def _say(line: str, file: TextIO) -> None:
+    """Prints a line, even if a name or the code in it is not in the file's encoding."""
+    encoding = file.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding), file=file)

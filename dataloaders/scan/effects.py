@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _METHODS: Final = (PLAIN_METHODS - {"replace"}) | {
     *("startswith", "endswith", "format", "encode", "decode", "isdigit", "isdecimal", "isalpha"),
     *("isalnum", "isupper", "islower", "casefold", "swapcase", "ljust", "rjust", "center"),
-    *("isoformat", "strftime", "date", "splitlines"),
+    *("isoformat", "strftime", "date", "splitlines", "copy"),
 }
 # What goes over its argument is not among them: that may be an iterator, which ends by it.
 _FUNCTIONS: Final = frozenset(
@@ -30,7 +30,17 @@ _FUNCTIONS: Final = frozenset(
 )
 _OF_LIBRARIES: Final = frozenset(
     {
-        *("re.match", "re.search", "re.fullmatch", "re.split", "re.findall", "math.floor"),
+        *("json.loads", "datetime.datetime.strptime", "datetime.datetime.fromisoformat"),
+        *(
+            "datetime.date.fromisoformat",
+            "datetime.datetime.fromtimestamp",
+            "re.match",
+            "re.search",
+            "re.fullmatch",
+            "re.split",
+            "re.findall",
+            "math.floor",
+        ),
         *("math.ceil", "math.trunc", "decimal.Decimal"),
     }
 )
@@ -143,6 +153,12 @@ class Effects:
     def _is_harmless_call(self, node: cst.Call, place: Place) -> bool:
         func = node.func
         if isinstance(func, cst.Attribute) and self._lookups.qualified(func, place) is None:
+            if isinstance(func.value, cst.Name) and func.value.value == "self":
+                found = self._lookups.own_method(func, place)
+                others = (each for each in self._scopes if each.is_method and each is not found)
+                return self._is_harmless_function(found) and all(
+                    each.name != func.attr.value for each in others
+                )
             method, count = func.attr.value, len(node.args)
             if method in _METHODS or (method == "replace" and count == OF_TEXT):
                 return self._is_plain_value(func.value, place)
@@ -164,9 +180,15 @@ class Effects:
 
     def _is_dict(self, node: cst.BaseExpression, place: Place) -> bool:
         """Whether an expression is a dictionary that stands in the code, or is called one."""
-        if not isinstance(node, cst.Name):
+        if isinstance(node, cst.Name):
+            bindings = Reaching(node.value, place).bindings
+        elif isinstance(node, cst.Attribute) and root_of(node) == "self":
+            owner = self._lookups.owner_of(node, place)
+            if not isinstance(owner, Scope) or owner.kind != "class":
+                return False
+            bindings = owner.bindings.get(node.attr.value, [])
+        else:
             return False
-        bindings = Reaching(node.value, place).bindings
         return bool(bindings) and all(
             isinstance(binding.value, cst.Dict | cst.DictComp)
             or any(
@@ -181,6 +203,9 @@ class Effects:
         if isinstance(found, str):
             module, _, name = found.rpartition(".")
             return (module == "builtins" and name in _FUNCTIONS) or found in _OF_LIBRARIES
+        return self._is_harmless_function(found)
+
+    def _is_harmless_function(self, found: Scope | None) -> bool:
         return (
             found is not None
             and found.kind == "function"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import libcst as cst
 
-from .model import Scope
+from .model import Scope, Site
 from .names import Reaching, annotated_names, last_name, scope_of
 from .syntax import arguments, dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .model import Argument, Binding, Changed, Place, Site
+    from .model import Argument, Binding, Changed, Handed, Place
     from .names import Names
+
+    Given: TypeAlias = "tuple[list[cst.BaseExpression], dict[str, cst.BaseExpression]]"
 
 FUNCTIONS: Final = {
     "get_token": ("SymbolLoader", "symbol"),
@@ -69,6 +71,7 @@ class Lookup:
         asker: What announces for it: the function itself, or the loader.
         unmigrated: The module that the function is imported from, where that is not this library.
         is_tuple: Whether the key is a tuple of its parts.
+        is_handed: Whether the function is handed over by the call, and not called.
     """
 
     site: Site
@@ -77,13 +80,15 @@ class Lookup:
     asker: cst.BaseExpression
     unmigrated: str | None = None
     is_tuple: bool = True
+    is_handed: bool = False
 
     @property
-    def telling_parts(self) -> tuple[Argument, ...] | None:
-        """The parts of its key by which look-ahead would find the others."""
-        if self.parts is None or self.loader is None or not self.loader.by_first_part:
-            return self.parts
-        return self.parts[:1]
+    def telling_parts(self) -> tuple[Argument, ...]:
+        """The parts of its key by which look-ahead would find the others, or what they are in."""
+        parts = self.parts
+        if parts is None:
+            parts = tuple(arg.value for arg in self.site.node.args)
+        return parts[:1] if self.loader is not None and self.loader.by_first_part else parts
 
     @property
     def is_function(self) -> bool:
@@ -107,16 +112,17 @@ class Lookups:
         """Returns what a call looks up, or None."""
         return self._of_function(site) or self._of_loader(site) or self._of_name(site)
 
-    def handed(self, site: Site, given: list[Argument]) -> Lookup | None:
-        """Returns what the function looks up that a call of `map` hands its rows to."""
-        function = site.node.args[0].value if site.node.args else None
-        if function is None:
+    def handed(self, handed: Handed) -> Lookup | None:
+        """Returns what a function looks up that is handed to `map`, or to a pool."""
+        found = self.function(handed.function, handed.place)
+        if found is None:
             return None
-        found = self.function(function, site.place)
-        if found is None or len(given) != 2:  # noqa: PLR2004 - a symbol and its exchange
+        loader, first, unmigrated = found
+        parts = _parts_by_name(first, handed.plain, handed.named, is_ours=unmigrated is None)
+        if parts is None:
             return None
-        loader, _, unmigrated = found
-        return Lookup(site, tuple(given), loader, function, unmigrated)
+        site = Site(handed.by, handed.place, awaited=True)
+        return Lookup(site, parts, loader, handed.function, unmigrated, is_handed=True)
 
     def qualified(self, node: cst.BaseExpression, place: Place) -> str | Scope | None:
         """Returns what a name stands for; see `Names.qualified`."""
@@ -143,6 +149,10 @@ class Lookups:
             and self._is_master(node.value, place)
         ):
             return _of_symbols(node.attr.value, None)
+        alias, at = self._names.aliased(node, place)
+        if not isinstance(alias, cst.Name | cst.Attribute):
+            return None
+        node, place = alias, at
         found = self._names.qualified(node, place)
         module, _, name = _as_imported(node, place).rpartition(".")
         if isinstance(found, Scope):
@@ -155,23 +165,35 @@ class Lookups:
         return _of_symbols(name, module)
 
     def _of_function(self, site: Site) -> Lookup | None:
-        found = self.function(site.node.func, site.place)
+        asker, bound = self._partial(site.node.func, site.place)
+        found = self.function(asker, site.place)
         if found is None:
             return None
         loader, first, unmigrated = found
         given = arguments(site.node)
         parts: tuple[Argument, ...] | None = None
-        if given is not None:
-            plain, named = given
-            by_name = dict(zip((first, "exchange"), plain, strict=False)) | named
-            if len(plain) + len(named) != 2:  # noqa: PLR2004 - a symbol and its exchange
+        if given is not None and bound is not None:
+            parts = _parts_by_name(
+                first, [*bound[0], *given[0]], bound[1] | given[1], is_ours=unmigrated is None
+            )
+            if parts is None:
                 return None
-            if unmigrated is None and set(by_name) != {first, "exchange"}:
-                return None
-            parts = tuple(by_name.values())
-            if set(by_name) == {first, "exchange"}:
-                parts = (by_name[first], by_name["exchange"])
-        return Lookup(site, parts, loader, site.node.func, unmigrated)
+        return Lookup(site, parts, loader, asker, unmigrated)
+
+    def _partial(
+        self, func: cst.BaseExpression, place: Place
+    ) -> tuple[cst.BaseExpression, Given | None]:
+        """Returns the function that a call means, and what `partial` has given it before."""
+        bindings = Reaching(func.value, place).bindings if isinstance(func, cst.Name) else []
+        made = bindings[0].value if len(bindings) == 1 and bindings[0].kind == "value" else None
+        if (
+            not isinstance(made, cst.Call)
+            or not made.args
+            or self._names.qualified(made.func, bindings[0].place) != "functools.partial"
+        ):
+            return func, ([], {})
+        given = arguments(made)
+        return made.args[0].value, None if given is None else (given[0][1:], given[1])
 
     def _is_master(self, node: cst.BaseExpression, place: Place) -> bool:
         found = self.class_of(node, place)
@@ -225,7 +247,18 @@ class Lookups:
         """Returns the class of what an attribute is an attribute of."""
         if isinstance(node.value, cst.Name) and node.value.value in {"self", "cls"}:
             return class_around(place)
+        if isinstance(node.value, cst.Call) and dotted(node.value.func) == "super":
+            around = class_around(place)
+            return next(iter(self._names.bases(around)), None) if around is not None else None
         return self.class_of(node.value, place, depth)
+
+    def own_method(self, func: cst.Attribute, place: Place) -> Scope | None:
+        """Returns the method of `self` that is called, if that was read."""
+        owner = self.owner_of(func, place)
+        if not isinstance(owner, Scope) or owner.kind != "class":
+            return None
+        found = self._names.member(owner, func.attr.value)
+        return found if isinstance(found, Scope) else None
 
     def _class_of_binding(self, binding: Binding, depth: int) -> str | Scope | None:
         typed = self._annotated(binding.annotation, binding.place)
@@ -311,6 +344,18 @@ class Lookups:
         given = arguments(site.node)
         parts = None if given is None else (*given[0], *given[1].values())
         return Lookup(site, parts, None, site.node.func)
+
+
+def _parts_by_name(
+    first: str, plain: Sequence[Argument], named: Mapping[str, Argument], *, is_ours: bool
+) -> tuple[Argument, ...] | None:
+    """Returns a symbol and its exchange, in this order; None if other arguments are given."""
+    by_name = dict(zip((first, "exchange"), plain, strict=False)) | dict(named)
+    if len(plain) + len(named) != 2:  # noqa: PLR2004 - a symbol and its exchange
+        return None
+    if set(by_name) == {first, "exchange"}:
+        return by_name[first], by_name["exchange"]
+    return None if is_ours else tuple(by_name.values())
 
 
 def _of_symbols(name: str, module: str | None) -> tuple[Loader, str, str | None] | None:

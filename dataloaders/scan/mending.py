@@ -12,11 +12,12 @@ import libcst as cst
 from .model import RowOf
 from .names import Reaching, scope_of
 from .syntax import arguments, children, index_of, is_literal, loaded_names, root_of, text_of
-from .values import argument_of, overwritten
+from .values import argument_of, changed_before, overwritten, overwritten_by_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .calls import Calls
     from .effects import Effects
     from .lookups import Lookup, Lookups
     from .model import Argument, Binding, Branch, Frame, Loop, Place, Scope
@@ -55,10 +56,12 @@ class Mender:
         lookups: Tells what names stand for.
         kinds: Tells what loops go over.
         effects: Tells what may be done early.
+        calls: Tells what functions are called.
     """
 
-    def __init__(self, lookups: Lookups, kinds: RowKinds, effects: Effects) -> None:
+    def __init__(self, lookups: Lookups, kinds: RowKinds, effects: Effects, calls: Calls) -> None:
         self._lookups = lookups
+        self._calls = calls
         self._kinds = kinds
         self._effects = effects
 
@@ -72,13 +75,15 @@ class Mender:
             raise RefusedError("needs a loader of its own (a TableLoader, or a DataLoader)")
         if loop.rows is None:
             raise RefusedError("what a while loop is about to ask for is known to itself alone")
+        if loop.kind in {"apply", "sort"}:
+            raise RefusedError("announce them before, with expect")
         if loop.kind == "async for":
             raise RefusedError("its rows come one at a time; collect them first, or use get_many")
         if loop.place.scope.kind == "class":
             raise RefusedError("it stands in the body of a class")
         if lookup.parts is None:
             raise RefusedError("the arguments are behind stars")
-        rendering = _Rendering(self._effects, loop)
+        rendering = _Rendering(self._effects, self._calls, loop)
         site = lookup.site
         parts = [rendering.part(part, site.place, frame) for part in lookup.parts]
         if not any(_has_row(part) for part in parts):
@@ -119,7 +124,7 @@ class Mender:
         if lookup.is_function:
             return self._function_at(lookup, loop)
         self._check_asker(lookup, loop, frame)
-        rendering = _Rendering(self._effects, loop, loaders=True)
+        rendering = _Rendering(self._effects, self._calls, loop, loaders=True)
         rendered = rendering.part(lookup.asker, lookup.site.place, frame)
         if _has_row(rendered):
             raise RefusedError("each row has a loader of its own")
@@ -173,8 +178,11 @@ class Mender:
 class _Rendering:
     """Writes expressions of a loop's body, or of a function that it calls, in terms of its row."""
 
-    def __init__(self, effects: Effects, loop: Loop, *, loaders: bool = False) -> None:
+    def __init__(
+        self, effects: Effects, calls: Calls, loop: Loop, *, loaders: bool = False
+    ) -> None:
         self._effects = effects
+        self._calls = calls
         self._loop = loop
         self._loaders = loaders
         self._depth = 0
@@ -189,7 +197,8 @@ class _Rendering:
             raise RefusedError("the key is made in too many steps")
         try:
             self._check(value, place)
-            replaced = {
+            replaced = self._overwritten(value, place, frame)
+            replaced |= {
                 id(name): self._name(name, place, frame)
                 for name in loaded_names(value)
                 if not is_literal(name)
@@ -205,8 +214,8 @@ class _Rendering:
             raise RefusedError("the key is made in another loop")
         if value.rows is not self._loop.rows:
             raise RefusedError("its parts come from several lists; use get_many, or zip them first")
-        self.ways.append(())
-        return cst.Name(_ROW)
+        self.ways.append(value.way)
+        return _item_at(cst.Name(_ROW), value.way)
 
     def _check(self, node: cst.BaseExpression, place: Place) -> None:
         text = _one_line(place.scope.source.code(node))
@@ -216,9 +225,32 @@ class _Rendering:
             raise RefusedError(f"`{text}` may have effects, so it is not to be called early")
         if self._loaders and not _is_way_to_loader(node):
             raise RefusedError(f"`{text}` is made anew in each round")
-        for each in _fields_in(node):
-            if overwritten(each, place):
+
+    def _overwritten(
+        self, node: cst.BaseExpression, place: Place, frame: Frame | None
+    ) -> dict[int, cst.BaseExpression]:
+        """Returns what the loop has put in the place of fields before it asks."""
+        found: dict[int, cst.BaseExpression] = {}
+        around = {id(branch) for branch in place.branches()}
+        fields = _fields_in(node)
+        parts = {id(name) for each in fields for name in loaded_names(each)}
+        for name in loaded_names(node):
+            if id(name) not in parts and changed_before(name.value, place):
+                raise RefusedError(f"the loop changes `{name.value}` before it asks")
+        for each in fields:
+            changes = overwritten(each, place)
+            by_others = next(overwritten_by_calls(each, place, self._calls), None)
+            if not changes and by_others is None:
+                continue
+            change = changes[0] if len(changes) == 1 and by_others is None else None
+            if (
+                change is None
+                or change.value is None
+                or any(id(branch) not in around for branch in change.place.branches())
+            ):
                 raise RefusedError(f"the loop overwrites `{_code(each)}` before it asks")
+            found[id(each)] = self.part(change.value, change.place, frame)
+        return found
 
     def _name(self, node: cst.Name, place: Place, frame: Frame | None) -> cst.BaseExpression:
         name, loop = node.value, self._loop
@@ -243,18 +275,12 @@ class _Rendering:
             return self._loop_name(node, binding)
         if not reaching.is_certain or binding.kind != "value" or binding.value is None:
             raise RefusedError(f"`{name}` has several values")
-        found = self.part(binding.value, binding.place, frame)
-        for index in binding.way:
-            found = _item(found, index)
-        return found
+        return _item_at(self.part(binding.value, binding.place, frame), binding.way)
 
     def _loop_name(self, node: cst.Name, binding: Binding) -> cst.BaseExpression:
         if binding.loop is self._loop:
             self.ways.append(binding.way)
-            found: cst.BaseExpression = cst.Name(_ROW)
-            for index in binding.way:
-                found = _item(found, index)
-            return found
+            return _item_at(cst.Name(_ROW), binding.way)
         if binding.loop is not None and self._loop.place.is_inside(binding.loop):
             return node
         raise RefusedError(f"`{node.value}` changes in another loop; use get_many")
@@ -276,13 +302,28 @@ class _Rendering:
 
 
 class _Replacing(cst.CSTTransformer):
-    """Puts other expressions in the place of some names."""
+    """Puts other expressions in the place of some names and fields."""
 
     def __init__(self, replaced: dict[int, cst.BaseExpression]) -> None:
         super().__init__()
         self._replaced = replaced
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:  # noqa: N802 - libcst's name
+        return self._found(original_node, updated_node)
+
+    def leave_Attribute(  # noqa: N802 - libcst's name
+        self, original_node: cst.Attribute, updated_node: cst.Attribute
+    ) -> cst.BaseExpression:
+        return self._found(original_node, updated_node)
+
+    def leave_Subscript(  # noqa: N802 - libcst's name
+        self, original_node: cst.Subscript, updated_node: cst.Subscript
+    ) -> cst.BaseExpression:
+        return self._found(original_node, updated_node)
+
+    def _found(
+        self, original_node: cst.BaseExpression, updated_node: cst.BaseExpression
+    ) -> cst.BaseExpression:
         found = self._replaced.get(id(original_node), updated_node)
         if isinstance(found, _ATOMS) or found.lpar or is_literal(found):
             return found
@@ -319,6 +360,12 @@ def _item(value: cst.BaseExpression, index: int) -> cst.Subscript:
     if not isinstance(value, _ATOMS):
         value = value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     return cst.Subscript(value, [cst.SubscriptElement(cst.Index(cst.Integer(str(index))))])
+
+
+def _item_at(value: cst.BaseExpression, way: tuple[int, ...]) -> cst.BaseExpression:
+    for index in way:
+        value = _item(value, index)
+    return value
 
 
 def _innermost(
@@ -392,9 +439,7 @@ def _fields(
 
 def _without(node: cst.BaseExpression, way: tuple[int, ...]) -> cst.BaseExpression:
     """Returns an expression of a row in the place of one of what holds it under some indices."""
-    whole: cst.BaseExpression = cst.Name(_ROW)
-    for index in way:
-        whole = _item(whole, index)
+    whole = _item_at(cst.Name(_ROW), way)
     found = node.visit(_Unwrapping(whole)) if way else node
     assert isinstance(found, cst.BaseExpression)  # noqa: S101 - no node is removed
     return found

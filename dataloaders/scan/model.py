@@ -18,7 +18,8 @@ class Loop:
     """A loop.
 
     Attributes:
-        kind: "for", "async for", "while", "comprehension" or "map".
+        kind: "for", "async for", "while", "comprehension", "map", "apply" for a method of the
+            rows that does as `map`, or "sort" for `list.sort`.
         node: The statement, the clause, or the call of `map`.
         rows: What it goes over; None for a while loop.
         place: Where it stands.
@@ -92,6 +93,7 @@ class Scope:
         sites: The same by their nodes' ids.
         changes: What is changed in it beyond its variables.
         writes_outside: Whether it binds global or outer variables.
+        stars: The modules that it imports everything from.
     """
 
     kind: str
@@ -110,6 +112,7 @@ class Scope:
     sites: dict[int, Site] = field(default_factory=dict)
     changes: list[Changed] = field(default_factory=list)
     writes_outside: bool = False
+    stars: list[str] = field(default_factory=list)
 
     @property
     def function(self) -> Scope:
@@ -178,10 +181,17 @@ class Site:
 
 @dataclass(frozen=True)
 class RowOf:
-    """Stands for the row that `map` hands to a function: the argument that comes from one list."""
+    """Stands for the row that `map` hands to a function: the argument that comes from one list.
+
+    Attributes:
+        loop: The call of `map`.
+        rows: The list.
+        way: The index that leads to the argument in a row, as with `starmap`.
+    """
 
     loop: Loop
     rows: cst.BaseExpression
+    way: tuple[int, ...] = ()
 
 
 Argument: TypeAlias = "cst.BaseExpression | RowOf"
@@ -197,6 +207,7 @@ class Frame:
         place: Where the call stands.
         outer: The frame of the caller; None for the one with the loop.
         awaited: Whether the caller waits for it before it goes on.
+        by: The call that hands the function over, where it is not called here.
     """
 
     function: Scope
@@ -204,3 +215,23 @@ class Frame:
     place: Place
     outer: Frame | None = None
     awaited: bool = False
+    by: cst.Call | None = None
+
+
+@dataclass(eq=False, repr=False)
+class Handed:
+    """A function that is not of the code's own, and the call that hands it over with arguments.
+
+    Attributes:
+        by: The call.
+        function: What is handed over.
+        place: Where it is called.
+        plain: Its arguments without names.
+        named: Those with one.
+    """
+
+    by: cst.Call
+    function: cst.BaseExpression
+    place: Place
+    plain: list[Argument]
+    named: dict[str, Argument]

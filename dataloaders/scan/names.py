@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MAX_PARTS: Final = 12
 _MAX_STEPS: Final = 8
+_DEFINING: Final = frozenset({"import", "function", "class"})
 
 
 def scope_of(name: str, place: Place) -> Scope | None:
@@ -66,10 +67,11 @@ class Reaching:
         """Notes what a name may be bound to; returns the last that holds in any case."""
         around = {id(branch): branch for branch in here.branches()}
         for binding in reversed(every):
-            if binding.place.index > here.index or _excludes(binding.place, around.values()):
+            if binding.place.index >= here.index or _excludes(binding.place, around.values()):
                 continue
             self.bindings.append(binding)
-            if all(id(branch) in around for branch in binding.place.branches()):
+            is_whole = binding.kind != "more"
+            if is_whole and all(id(branch) in around for branch in binding.place.branches()):
                 return binding
         return None
 
@@ -94,9 +96,12 @@ class Names:
 
     def __init__(self) -> None:
         self._modules: dict[str, list[Scope]] = {}
+        self._on_the_way: set[int] = set()
+        self._starred: dict[tuple[int, str], str | Scope | None] = {}
 
     def add(self, module: Scope) -> None:
         """Takes in a module under every name that its path allows for."""
+        self._starred.clear()
         *folders, name = module.source.parts[1:]
         stem = name.removesuffix(".py")
         parts = folders if stem == "__init__" else [*folders, stem]
@@ -110,13 +115,14 @@ class Names:
             return next(iter(found), None)
         return max(found, key=lambda each: _in_common(each.source.parts, near.parts))
 
-    def qualified(self, node: cst.CSTNode, place: Place) -> str | Scope | None:
+    def qualified(self, node: cst.BaseExpression, place: Place) -> str | Scope | None:
         """Returns what a name, or an attribute of one, stands for.
 
         Returns:
             The function, class or module if that was read; else what it is called where it comes
             from, with dots; None for a variable.
         """
+        node, place = self.aliased(node, place)
         if isinstance(node, cst.Name):
             return self._of_name(node.value, place)
         if not isinstance(node, cst.Attribute):
@@ -128,26 +134,65 @@ class Names:
             return self.member(base, node.attr.value)
         return None
 
+    @staticmethod
+    def aliased(node: cst.BaseExpression, place: Place) -> tuple[cst.BaseExpression, Place]:
+        """Returns what a variable is another name of, if of one thing, and where it got that."""
+        for _ in range(_MAX_STEPS):
+            if not isinstance(node, cst.Name):
+                break
+            scope = scope_of(node.value, place)
+            bindings = [] if scope is None else scope.bindings[node.value]
+            value = bindings[-1].value if bindings else None
+            if not (
+                isinstance(value, cst.Name | cst.Attribute | cst.Lambda)
+                and bindings[-1].kind == "value"
+                and not bindings[-1].way
+                and all(each.kind in _DEFINING for each in bindings[:-1])
+            ):
+                break
+            node, place = value, bindings[-1].place
+        return node, place
+
     def _of_name(self, name: str, place: Place) -> str | Scope | None:
         scope = scope_of(name, place)
         if scope is None:
-            return f"builtins.{name}"
+            return self._of_stars(name, place.scope.module) or f"builtins.{name}"
         bindings = scope.bindings[name]
-        if any(each.kind not in {"import", "function", "class"} for each in bindings):
+        if any(each.kind not in _DEFINING for each in bindings):
             return None
         target = bindings[-1].target
         if isinstance(target, str):
             return self._imported(target, bindings[-1].place.scope.module)
         return target
 
+    def _of_stars(self, name: str, module: Scope) -> str | Scope | None:
+        """Returns what a name stands for that comes from one of the modules imported whole."""
+        known = (id(module), name)
+        if module.stars and known not in self._starred:
+            self._starred[known] = None  # modules may import each other
+            for each in module.stars:
+                found = self._imported(each, module)
+                if isinstance(found, Scope) and self._starred[known] is None:
+                    self._starred[known] = self.member(found, name)
+        return self._starred.get(known)
+
     def member(self, scope: Scope, name: str, steps: int = _MAX_STEPS) -> str | Scope | None:
         """Returns what a name stands for in a module or class that was read."""
         bindings = scope.bindings.get(name)
         if not bindings:
-            return None if scope.kind == "module" else self._inherited(scope, name, steps)
+            if scope.kind == "module":
+                return self._of_stars(name, scope)
+            return self._inherited(scope, name, steps)
         binding = bindings[-1]
         if isinstance(binding.target, str) and steps:
             return self._imported(binding.target, scope.module, steps - 1)
+        value = binding.value if binding.kind == "value" else None
+        if isinstance(value, cst.Name | cst.Attribute) and id(binding) not in self._on_the_way:
+            self._on_the_way.add(id(binding))  # modules may take names from each other
+            try:
+                return self.qualified(value, binding.place)
+            finally:
+                self._on_the_way.remove(id(binding))
         return binding.target
 
     def bases(self, scope: Scope) -> Iterator[str | Scope]:

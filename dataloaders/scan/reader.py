@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from .source import Source
 
+_RUNNING: Final = frozenset({"run", "run_until_complete"})
+
 _Statement = cst.BaseStatement | cst.BaseSmallStatement
 
 
@@ -34,9 +36,12 @@ class _Reader:
 
     # -- what there is
 
-    def _place(self, scope: Scope, branch: Branch | None) -> Place:
+    def _next(self) -> int:
         self._count += 1
-        return Place(scope, branch, self._count)
+        return self._count
+
+    def _place(self, scope: Scope, branch: Branch | None) -> Place:
+        return Place(scope, branch, self._next())
 
     def _scope(self, kind: str, node: cst.CSTNode, name: str, at: Place) -> Scope:
         scope = Scope(kind, node, name, self._source, at.scope, at)
@@ -232,7 +237,8 @@ class _Reader:
     def import_from(self, node: cst.ImportFrom, scope: Scope, branch: Branch | None) -> None:
         module = "." * len(node.relative) + (dotted(node.module) or "" if node.module else "")
         if isinstance(node.names, cst.ImportStar):
-            for name in FUNCTIONS:  # no others are of interest
+            scope.module.stars.append(module)
+            for name in FUNCTIONS:  # where it was not read, no others are of interest
                 place = self._place(scope, branch)
                 self._bind(Binding(name, "import", place, target=f"{module}.{name}"))
             return
@@ -259,21 +265,23 @@ class _Reader:
         branch: Branch | None,
         *,
         way: tuple[int, ...] = (),
+        at: int = 0,
     ) -> None:
         if isinstance(target, cst.Name):
             kind = "other" if value is None else "value"
-            place = self._place(scope, branch)
+            place = Place(scope, branch, at or self._next())
             self._bind(Binding(target.value, kind, place, value, way))
         elif isinstance(target, cst.Tuple | cst.List):
             parts = _matching(target, value) if not way else None
+            at = at or self._next()  # `a, b = b, a` reads both before it binds one
             for number, element in enumerate(target.elements):
                 if isinstance(element, cst.StarredElement):
                     self._bind_target(element.value, None, scope, branch)
                 elif parts is not None:
-                    self._bind_target(element.value, parts[number], scope, branch)
+                    self._bind_target(element.value, parts[number], scope, branch, at=at)
                 else:
                     inner = (*way, number)
-                    self._bind_target(element.value, value, scope, branch, way=inner)
+                    self._bind_target(element.value, value, scope, branch, way=inner, at=at)
         elif isinstance(target, cst.Attribute | cst.Subscript):
             for child in children(target):
                 self.visit(child, scope, branch)
@@ -335,8 +343,12 @@ class _Reader:
     def call(
         self, node: cst.Call, scope: Scope, branch: Branch | None, *, awaited: bool = False
     ) -> None:
+        runs = isinstance(node.func, cst.Attribute) and node.func.attr.value in _RUNNING
         for child in children(node):
-            self.visit(child, scope, branch)
+            if runs and isinstance(child, cst.Arg) and isinstance(child.value, cst.Call):
+                self.call(child.value, scope, branch, awaited=True)
+            else:
+                self.visit(child, scope, branch)
         place = self._place(scope, branch)
         site = scope.function.sites[id(node)] = Site(node, place, awaited)
         scope.function.calls.append(site)

@@ -11,13 +11,14 @@ from .lookups import FUNCTIONS, METHODS, Lookups
 from .names import Names
 from .reader import read
 from .source import Source, UnreadableError
+from .syntax import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from .judging import Case
-    from .model import Scope
+    from .model import Binding, Scope
 
 _FUNCTION: Final = re.compile(rb"\b(?:" + b"|".join(name.encode() for name in FUNCTIONS) + rb")\b")
 _METHOD: Final = re.compile(rb"\.(?:" + b"|".join(name.encode() for name in METHODS) + rb")\s*\(")
@@ -150,7 +151,7 @@ class Reading:
             for site in scope.calls:
                 if self._lookups.lookup(site) is not None or _called(site.node) in known:
                     name = scope.name
-                    if name == "__init__" and scope.outer is not None:
+                    if scope.is_method and name.startswith("__") and scope.outer is not None:
                         name = scope.outer.name
                     found.add(name)
         return found - known
@@ -161,12 +162,15 @@ def _other_names(module: Scope) -> set[str]:
     return {
         name
         for name, bindings in module.bindings.items()
-        if name not in FUNCTIONS
-        and any(
-            isinstance(each.target, str) and each.target.rpartition(".")[2] in FUNCTIONS
-            for each in bindings
-        )
+        if name not in FUNCTIONS and any(_stands_for(each) in FUNCTIONS for each in bindings)
     }
+
+
+def _stands_for(binding: Binding) -> str:
+    """Returns what a name is called elsewhere, or ""."""
+    if isinstance(binding.target, str):
+        return binding.target.rpartition(".")[2]
+    return (dotted(binding.value) or "").rpartition(".")[2] if binding.value is not None else ""
 
 
 def _called(call: object) -> str:

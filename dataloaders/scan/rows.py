@@ -45,8 +45,9 @@ _HELD_FUNCTIONS: Final = frozenset(
     }
 )
 _OF_LISTS: Final = ("append", "sort", "extend", "insert", "reverse")
-_LIBRARIES: Final = frozenset({"builtins", "collections", "itertools", "csv"})
+_LIBRARIES: Final = frozenset({"builtins", "collections", "itertools", "csv", "io"})
 _OF_FRAMES: Final = frozenset({"iterrows", "itertuples"})
+_OF_DATABASES: Final = frozenset({"cursor", "execute", "yield_per"})
 _OVER_OTHERS: Final = frozenset(
     {
         *("builtins.enumerate", "builtins.zip", "builtins.reversed", "builtins.map"),
@@ -54,7 +55,9 @@ _OVER_OTHERS: Final = frozenset(
         "itertools.compress",
     }
 )
-_OF_FILES: Final = frozenset({"csv.reader", "csv.DictReader", "builtins.open"})
+_OF_FILES: Final = frozenset(
+    {"csv.reader", "csv.DictReader", "builtins.open", "io.open", "io.StringIO", "io.TextIOWrapper"}
+)
 _MAX_DEPTH: Final = 8
 
 
@@ -335,6 +338,8 @@ def _by_method(func: cst.BaseExpression, plain: list[cst.BaseExpression]) -> Row
         return None
     if func.attr.value in _OF_FRAMES:
         return Rows(is_seen=True, is_finite=True, is_held=False)
+    if func.attr.value in _OF_DATABASES:
+        return Rows(is_seen=False, is_finite=func.attr.value == "cursor", is_held=False)
     is_item = func.attr.value == "get" and bool(plain) and (text_of(plain[0]) or "").isidentifier()
     return HELD if is_item or func.attr.value in _HELD_METHODS else None
 

@@ -54,9 +54,9 @@ def scan(paths: Iterable[Path], own: Iterable[str] = (), *, fix: bool = False) -
         fix: Whether the lines that announce are written.
     """
     reading = Reading(tuple(own))
-    reading.read(python_files(paths))
+    reading.read(python_files(paths, reading.errors))
     found = Scan(errors=reading.errors, files=reading.count)
-    cases = reading.cases()
+    cases = _located(reading.cases(), found)
     announced = _announced(cases)
     for case in cases:
         found.findings.append(_finding(case, announced.get(id(case.loop))))
@@ -95,6 +95,22 @@ def mended_line(path: Path, line: int) -> MendedLine | None:
 
 
 # -- what is said, and changed
+
+
+def _located(cases: Iterable[Case], found: Scan) -> list[Case]:
+    """Returns the cases in files whose trees are not too deep to tell where things stand."""
+    located = []
+    for case in cases:
+        sources = {each.place.scope.source for each in (case.lookup.site, case.loop)}
+        for source in sources:
+            if source.path not in found.errors:
+                try:
+                    source.locate()
+                except RecursionError:
+                    found.errors[source.path] = "it is nested too deep"
+        if not any(source.path in found.errors for source in sources):
+            located.append(case)
+    return located
 
 
 def _announced(cases: Iterable[Case]) -> dict[int, list[Change]]:
@@ -201,7 +217,7 @@ def _write(cases: Iterable[Case], found: Scan) -> None:
             continue
         try:
             Source(path, raw)  # what is written has to be Python
-            write(path, raw)
+            write(path, source.raw, raw)
         except (UnreadableError, OSError) as error:
             found.errors[path] = str(error)
         else:

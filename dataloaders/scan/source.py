@@ -52,6 +52,7 @@ class Source:
         raw: Its bytes.
 
     Attributes:
+        raw: Its bytes.
         text: Its text.
         tree: Its syntax tree.
         parts: The parts of its path, without links.
@@ -63,7 +64,7 @@ class Source:
     def __init__(self, path: Path, raw: bytes) -> None:
         self.path = path
         self.parts = path.resolve().parts
-        self._raw = raw
+        self.raw = raw
         try:
             self._encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
             self.text = raw.decode(self._encoding)
@@ -81,6 +82,14 @@ class Source:
     def _positions(self) -> dict[cst.CSTNode, object]:
         wrapper = MetadataWrapper(self.tree, unsafe_skip_copy=True)
         return dict(wrapper.resolve(WhitespaceInclusivePositionProvider))
+
+    def locate(self) -> None:
+        """Finds out where all nodes are.
+
+        Raises:
+            RecursionError: They are nested too deep.
+        """
+        _ = self._positions
 
     def line_of(self, node: cst.CSTNode) -> int:
         """Returns the number of the line that an expression begins in."""
@@ -112,7 +121,7 @@ class Source:
 
     def encoded(self, text: str | None) -> bytes | None:
         """Returns a text as the file's bytes; None if its encoding cannot say what it said."""
-        if text is None or self.text.encode(self._encoding) != self._raw:
+        if text is None or self.text.encode(self._encoding) != self.raw:
             return None
         try:
             return text.encode(self._encoding)
@@ -123,16 +132,17 @@ class Source:
         return self._positions[node]  # type: ignore[return-value]  # what that provider gives
 
     def _span(self, node: cst.CSTNode, starts: list[int]) -> tuple[int, int] | None:
-        place = self._range(node)
-        start = starts[place.start.line - 1] + place.start.column
-        code = self.code(node)
-        if not self.text.startswith(code, start):
-            # A form feed in the indentation is no column of the tree's.
-            blank = _BLANK.match(self._lines[place.start.line - 1])
-            start += blank[0].count("\f") if blank else 0
-            if not self.text.startswith(code, start):
-                return None
-        return start, start + len(code)
+        place, code = self._range(node), self.code(node).split()
+        for feeds in (False, True):
+            start, end = (self._at(each, starts, feeds=feeds) for each in (place.start, place.end))
+            if self.text[start:end].split() == code:  # the tree has no indentation of inner lines
+                return start, end
+        return None
+
+    def _at(self, at: cst.metadata.CodePosition, starts: list[int], *, feeds: bool) -> int:
+        # A form feed in the indentation is no column of the tree's.
+        blank = _BLANK.match(self._lines[at.line - 1]) if feeds else None
+        return starts[at.line - 1] + at.column + (blank[0].count("\f") if blank else 0)
 
 
 def lines_of(text: str, first: int, last: int) -> str:

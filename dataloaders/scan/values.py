@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import libcst as cst
 
 from .model import RowOf, Scope
 from .names import Reaching, scope_of
-from .syntax import children, has_step, index_of, is_literal, is_slice, root_of, text_of
+from .syntax import children, dotted, has_step, index_of, is_literal, is_slice, root_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from .calls import Calls
     from .effects import Effects
@@ -33,7 +33,11 @@ _PLAIN_FUNCTIONS: Final = frozenset(
         *("copy.copy", "copy.deepcopy"),
     }
 )
-_POPS: Final = frozenset({"pop", "popleft", "get_nowait"})
+_POPS: Final = frozenset({"pop", "popleft", "popitem", "get_nowait"})
+_POPPING: Final = frozenset({"builtins.next", "heapq.heappop"})
+_MAX_WAIT: Final = 2
+"""Arguments of `Queue.get`: whether it waits, and how long."""
+
 OF_TEXT: Final = 2
 """Arguments of `str.replace`; that of a path has one, and moves a file."""
 
@@ -58,6 +62,7 @@ class Trace:
         is_carried: Whether an earlier round of the loop has left it.
         is_indexed: Whether its row is found by a number that the loop counts up.
         is_fresh: Whether a call makes it in each round, nobody knows of what.
+        is_around: Whether it has a field of the row in it, and other text around.
     """
 
     is_plain: bool = True
@@ -67,6 +72,7 @@ class Trace:
     is_carried: bool = False
     is_indexed: bool = False
     is_fresh: bool = False
+    is_around: bool = False
 
     def with_(self, other: Trace) -> Trace:
         """Returns what depends on both."""
@@ -78,6 +84,7 @@ class Trace:
             self.is_carried or other.is_carried,
             self.is_indexed or other.is_indexed,
             self.is_fresh or other.is_fresh,
+            self.is_around or other.is_around,
         )
 
     def computed(self) -> Trace:
@@ -148,11 +155,13 @@ class Tracer:
         if isinstance(node, cst.NamedExpr):
             return self.trace(node.value, place, frame)
         found = self._all(children(node), place, frame)
-        # A text put together of several pieces is seen where they are long enough, so maybe not.
-        is_whole = isinstance(node, _WHOLE) or (
-            isinstance(node, cst.FormattedString) and len(node.parts) == 1
-        )
-        return found if is_whole or not found.loops else found.computed()
+        if isinstance(node, _WHOLE) or not found.loops:
+            return found
+        pieces = _pieces_of(node)
+        if pieces is None or sum(bool(self.trace(each, place, frame).loops) for each in pieces) > 1:
+            # Of several pieces of the row, each may be too short to be told in the key.
+            return found.computed()
+        return found if len(pieces) == 1 else replace(found, is_around=True)
 
     def _all(self, nodes: Iterable[object], place: Place, frame: Frame | None) -> Trace:
         found = FIXED
@@ -267,7 +276,10 @@ class Tracer:
         for binding in (*reaching.bindings, *reaching.carried):
             loop = binding.loop
             if loop is not None and loop.rows is not None:
-                if _is_range(loop.rows) or loop.rows.deep_equals(rows):
+                numbers = _is_call_of("range", loop.rows) or (
+                    binding.way == (0,) and _is_call_of("enumerate", loop.rows)
+                )
+                if numbers or loop.rows.deep_equals(rows):
                     return loop
             elif binding.kind == "more":
                 for around in binding.place.loops():
@@ -284,33 +296,43 @@ class Tracer:
                 found = found.computed()
             else:
                 found = found.with_(self.trace(change.value, change.place, frame))
+        for change, inner in overwritten_by_calls(node, place, self._calls):
+            if change.value is not None:
+                under = replace(inner, outer=frame)
+                found = found.with_(self.trace(change.value, change.place, under))
         return found
 
     # -- calls
 
-    def _of_call(self, node: cst.Call, place: Place, frame: Frame | None) -> Trace:
+    def _of_call(  # noqa: PLR0911 - one for each kind of function
+        self, node: cst.Call, place: Place, frame: Frame | None
+    ) -> Trace:
         given = [arg.value for arg in node.args]
         func = node.func
         arguments = self._all(given, place, frame)
         site = place.scope.function.sites.get(id(node))
         looked_up = None if site is None else self._lookups.lookup(site)
         if looked_up is not None:
-            asked = looked_up.telling_parts
-            found = FIXED.computed() if asked is None else self._all(asked, place, frame)
+            found = self._all(looked_up.telling_parts, place, frame)
             return found.with_(Trace(is_answer=True))
         if isinstance(func, cst.Attribute):
             return self._of_method(node, func, arguments, place, frame)
         called = self._lookups.qualified(func, place)
         if called in _PLAIN_FUNCTIONS and given:
             return arguments
+        if called == "builtins.getattr" and len(given) > 1 and text_of(given[1]) is not None:
+            return arguments
+        if called in _POPPING and given:
+            popped = self._taken_off(given[0], place)
+            if popped is not None:
+                return popped
         if _may_be_gone_into(called):
             inner = self._calls.frame_for(called, node, place, frame)
             found = FIXED
             for value, at in called.returns:
                 found = found.with_(self.trace(value, at, inner))
             return found
-        is_inside = frame is not None or next(place.loops(), None) is not None
-        if is_inside and not self._effects.is_harmless(node, place):
+        if self._is_fresh(node, place, frame):
             return replace(arguments, is_plain=False, is_fresh=True)
         return arguments.computed() if arguments.loops or arguments.is_open else arguments
 
@@ -328,21 +350,33 @@ class Tracer:
         is_of_text = method != "replace" or len(node.args) == OF_TEXT
         if method in PLAIN_METHODS and is_of_text and not arguments.loops:
             return whole
+        if method == "format" and text_of(func.value) is not None and len(node.args) == 1:
+            return replace(arguments, is_around=bool(arguments.loops))
         is_field = bool(node.args) and text_of(node.args[0].value) is not None
         if method == "get" and is_field and (base.loops or base.is_answer):
             return whole
-        if method in _POPS:
-            return self._popped(func, place, whole)
-        return whole.computed() if whole.loops else whole
+        if method in _POPS or (method == "get" and len(node.args) <= _MAX_WAIT and not is_field):
+            popped = self._taken_off(func.value, place)
+            if popped is not None:
+                return popped
+        if whole.loops:
+            return whole.computed()
+        return replace(whole, is_fresh=True) if self._is_fresh(node, place, frame) else whole
 
-    def _popped(self, func: cst.Attribute, place: Place, found: Trace) -> Trace:
-        """Returns what a row depends on that was taken off a list, in a loop until it is empty."""
-        if not isinstance(func.value, cst.Name):
-            return found
+    def _is_fresh(self, node: cst.Call, place: Place, frame: Frame | None) -> bool:
+        """Whether a call is made in each round of a loop, and may give something else each time."""
+        is_inside = frame is not None or next(place.loops(), None) is not None
+        return is_inside and not self._effects.is_harmless(node, place)
+
+    @staticmethod
+    def _taken_off(rows: cst.BaseExpression, place: Place) -> Trace | None:
+        """Returns what a row depends on that is taken off others, in a loop until they are gone."""
+        if not isinstance(rows, cst.Name | cst.Attribute):
+            return None
         for loop in place.loops():
             if loop.kind == "while":
                 return Trace(loops=frozenset({loop}))
-        return found
+        return None
 
 
 def _may_be_gone_into(called: str | Scope | None) -> TypeGuard[Scope]:
@@ -360,17 +394,58 @@ def overwritten(node: cst.BaseExpression, place: Place) -> list[Changed]:
     root = root_of(node)
     if root is None:
         return []
-    function = place.scope.function
+    written = place.scope.source.code(node)
+    return [change for change in changed_before(root, place) if change.way == written]
+
+
+def changed_before(root: str, place: Place) -> list[Changed]:
+    """Returns the assignments before a place, in the same loop, to fields of a variable."""
     loops = {id(loop) for loop in place.loops()}
-    written = function.source.code(node)
     return [
         change
-        for change in function.changes
+        for change in place.scope.function.changes
         if change.root == root
         and change.place.index < place.index
-        and change.way == written
+        and not change.way.startswith((".", "+="))
         and all(id(loop) in loops for loop in change.place.loops())
     ]
+
+
+def overwritten_by_calls(
+    node: cst.BaseExpression, place: Place, calls: Calls
+) -> Iterator[tuple[Changed, Frame]]:
+    """Yields the assignments to a field by functions that the same loop calls before a place."""
+    root, function = root_of(node), place.scope.function
+    loops = {id(loop) for loop in place.loops()}
+    written = function.source.code(node)
+    for site in function.calls:
+        if (
+            site.place.index >= place.index
+            or not loops
+            or {id(loop) for loop in site.place.loops()} != loops
+            or root not in {dotted(arg.value) for arg in site.node.args}
+        ):
+            continue
+        for called in calls.callees(site.node.func, site.place):
+            inner = calls.frame_for(called, site.node, site.place, None)
+            for change in called.changes:
+                given = inner.arguments.get(change.root)
+                is_root = isinstance(given, cst.Name) and given.value == root
+                if is_root and change.way == f"{change.root}{written.removeprefix(root or '')}":
+                    yield change, inner
+
+
+def _pieces_of(node: cst.CSTNode) -> list[Any] | None:
+    """Returns what a text is put together of; None if it is made otherwise."""
+    if isinstance(node, cst.FormattedString):
+        formatted = [e for e in node.parts if isinstance(e, cst.FormattedStringExpression)]
+        is_plain = all(each.format_spec is None and each.conversion is None for each in formatted)
+        return list(node.parts) if is_plain else None
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add):
+        return [each for side in (node.left, node.right) for each in _pieces_of(side) or [side]]
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo):
+        return [node.left, node.right] if text_of(node.left) is not None else None
+    return None
 
 
 def _calls_in(node: cst.CSTNode) -> Iterable[cst.Call]:
@@ -380,9 +455,7 @@ def _calls_in(node: cst.CSTNode) -> Iterable[cst.Call]:
         yield from _calls_in(child)
 
 
-def _is_range(node: cst.BaseExpression) -> bool:
+def _is_call_of(name: str, node: cst.BaseExpression) -> bool:
     return (
-        isinstance(node, cst.Call)
-        and isinstance(node.func, cst.Name)
-        and node.func.value == "range"
+        isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == name
     )

@@ -11,20 +11,22 @@ import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 from flask import Flask, Response, abort, request, stream_with_context
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, insert, text
+from sqlalchemy.pool import StaticPool
+from werkzeug.routing import IntegerConverter
 
 from dataloaders import DataLoader
 from dataloaders.errors import ConfigurationError
 from dataloaders.observe.loader_record import MAX_LOOKUPS
 from dataloaders.observe.record import MAX_BATCHES
 from dataloaders.observe.texts import MAX_STATEMENTS
-from dataloaders.sql import GroupedTableLoader, TableLoader
+from dataloaders.sql import GroupedTableLoader, Shards, TableLoader
 from dataloaders.symbols import (
     SymbolLoader,
     generate_contract,
@@ -152,6 +154,26 @@ def test_an_async_view() -> None:
     assert (row["Lookups"], row["Queries"]) == ("7", "1")
 
 
+def test_a_request_whose_route_depends_on_a_lookup() -> None:
+    app = make_app()
+
+    class Doubled(IntegerConverter):
+        def to_python(self, value: str) -> Any:  # noqa: ANN401 - as its base
+            return Doubles.current().get(super().to_python(value))
+
+    app.url_map.converters["doubled"] = Doubled
+    app.add_url_rule("/doubled/<doubled:number>", "doubled", lambda number: f"{number}")
+    client = app.test_client()
+    answer = client.get("/doubled/21")
+    assert answer.text == "42"
+    assert "1 lookups" in answer.headers["Server-Timing"]
+    (row,) = rows_of(client.get(ROOT).text)
+    assert row["Request"] == "GET /doubled/<doubled:number>"
+    totals = client.get(f"{ROOT}totals.json").json
+    assert totals is not None
+    assert list(totals) == ["doubled"]
+
+
 def test_a_stream_that_looks_up_after_its_view() -> None:
     """Flask ends a stream's context once before it begins; all that it looks up is seen."""
     app = make_app()
@@ -165,7 +187,7 @@ def test_a_stream_that_looks_up_after_its_view() -> None:
     client = app.test_client()
     assert client.get("/stream").text == "46810"
     rows = rows_of(client.get(ROOT).text)
-    assert {row["Request"] for row in rows} == {"GET /stream"}
+    assert {row["Request"].split("\n")[0] for row in rows} == {"GET /stream"}
     assert sum(int(row["Lookups"]) for row in rows) == 5
 
 
@@ -209,6 +231,141 @@ def test_the_sums_of_a_page_are_what_was_asked() -> None:
     assert "Doubles: 3 keys, 1 \u00d7 waited" in said
     assert "Doubles: 1 key, 1 \u00d7 known" in said
     assert "Batch 2 of Doubles\n1 asked for" in said
+
+
+# -- a request that did a lot
+
+
+def widths_of(page: str, kind: str) -> list[tuple[float, float]]:
+    """Returns where the marks of a kind begin and end, from 0 to 1,000."""
+    found = re.findall(rf'<rect class="{kind}" x="([^"]+)" width="([^"]+)"', page)
+    return [(float(x), float(x) + float(width)) for x, width in found]
+
+
+def page_after(app: Flask, path: str) -> str:
+    client = app.test_client()
+    client.get(path)
+    (page,) = [text for path, text in pages_of(client).items() if "/requests/" in path]
+    return page
+
+
+def test_what_is_sent_after_many_batches_is_drawn_as_well() -> None:
+    app = make_app()
+
+    class Fails(DataLoader[int, int]):
+        def batch_load(self, keys: list[int]) -> dict[int, int]:
+            raise OSError(f"no {keys}")
+
+    @app.get("/heavy")
+    def heavy() -> str:
+        for number in range(300):
+            Doubles.current().get(number)
+        with suppress(OSError):
+            Fails.current().get(1)
+        return ""
+
+    page = page_after(app, "/heavy")
+    said = Document(page).text
+    assert figures_of(page)["Queries"] == "301"
+    assert re.search(r"300 batches of Doubles\s+from .*test_inspector.py:\d+ in .*heavy", said)
+    assert "300 asked for;" in said
+    assert "300 queries" in said
+    assert re.search(r"Batch 301 of Fails\s+1 asked for; .* 1 in error \(OSError\)", said)
+    assert "not drawn" not in said
+    (failed,) = widths_of(page, "failed")
+    sent = widths_of(page, "sent")
+    assert 30 < len(sent) < 400
+    assert failed[0] >= max(begin for begin, _ in sent)
+    # All are named in the marks: each is told of once, however many share a mark.
+    titles = re.findall("<title>(?:(\\d+) \u00d7 )?batch under way", page)
+    assert sum(int(count or 1) for count in titles) == 300
+
+
+def test_of_many_batches_those_that_failed_and_the_slowest_are_told_of() -> None:
+    app = make_app()
+
+    class Some(DataLoader[int, int]):
+        def batch_load(self, keys: list[int]) -> dict[int, Any]:
+            if keys == [40]:
+                time.sleep(0.05)
+            return {key: OSError("no") if key in {30, 50} else key for key in keys}
+
+    @app.get("/some")
+    def some() -> str:
+        for number in range(60):
+            with suppress(OSError):
+                Some.current().get(number)
+        return ""
+
+    page = page_after(app, "/some")
+    told = [int(number) for number in re.findall(r"<h4>Batch (\d+)</h4>", page)]
+    assert {31, 41, 51} < set(told)
+    assert told == sorted(told)
+    assert len(told) == 10
+    assert "The 10 of them that failed or took longest" in page
+
+
+def test_the_lookups_of_a_long_loop_are_drawn_to_the_last() -> None:
+    app = make_app()
+
+    @app.get("/long")
+    def long() -> str:
+        doubles = Doubles.current()
+        doubles.get(1)
+        time.sleep(0.01)
+        for number in range(1_500):
+            if number % 100 == 0:
+                time.sleep(0.002)
+            doubles.get(1)
+        return ""
+
+    page = page_after(app, "/long")
+    marks = widths_of(page, "loader")
+    assert marks[-1][1] == pytest.approx(1_000, abs=4)
+    assert len(marks) < 400
+    titles = re.findall("<title>(?:(\\d+) \u00d7 )?lookup of a known key", page)
+    assert sum(int(count or 1) for count in titles) == 1_500
+
+
+def test_lookups_that_are_not_drawn_are_counted() -> None:
+    app = make_app()
+
+    @app.get("/long")
+    def long() -> str:
+        for number in range(MAX_LOOKUPS + 123):
+            Doubles.current().get(number % 7)
+        return ""
+
+    said = Document(page_after(app, "/long")).text
+    assert "123 more keys were asked for, in lookups that are not drawn." in said
+    assert "more keys" not in Document(page_after(make_app(), "/look/9")).text
+
+
+def test_what_is_wrong_with_a_request_stands_in_the_list() -> None:
+    app = make_app()
+
+    class Fails(DataLoader[int, int]):
+        def batch_load(self, keys: list[int]) -> dict[int, int]:
+            raise OSError(f"no {keys}")
+
+    @app.get("/wrong")
+    def wrong() -> str:
+        for number in range(5):
+            with suppress(OSError):
+                Fails.current().get(number)
+            Doubles.current().get(number)
+        return ""
+
+    client = app.test_client()
+    client.get("/wrong")
+    client.get("/look/3")
+    fine, wrong_row = rows_of(client.get(ROOT).text)
+    assert fine["Request"] == "GET /look/<int:count>"
+    found = {line.strip() for line in wrong_row["Request"].splitlines()}
+    assert found > {"GET /wrong", "n+1: Doubles", "5 keys in error"}
+    totals = Document(client.get(f"{ROOT}totals").text).text
+    assert re.search(r"wrong\s+\d+ findings?", totals)
+    assert not re.search(r"look\s+\d+ findings?", totals)
 
 
 # -- what is not shown
@@ -337,6 +494,73 @@ def test_nothing_of_what_was_sent_is_shown(
     assert MARK not in record.read_text()
 
 
+def named_app(engine: Engine, **config: Any) -> Flask:  # noqa: ANN401 - settings
+    """An application with data in which a user's name is a key, or an attribute."""
+    app = make_app(engine, **config)
+
+    @app.post("/nested/<user>")
+    def nested(user: str) -> str:
+        body = request.get_json()
+        for row in body["held"][user]:
+            get_token(row["symbol"], row["exchange"])
+        return ""
+
+    @app.post("/column/<user>")
+    def column(user: str) -> str:
+        rows = [{user: row["symbol"], "on": row["exchange"]} for row in request.get_json()["rows"]]
+        for row in rows:
+            get_token(row[user], row["on"])
+        return ""
+
+    @app.post("/attribute/<user>")
+    def attribute(user: str) -> str:
+        rows = [SimpleNamespace(**{user: row["symbol"]}) for row in request.get_json()["rows"]]
+        for row in rows:
+            get_token(getattr(row, user), "NSE")
+        return ""
+
+    @app.post("/written/<user>")
+    def written(user: str) -> str:
+        rows = [(row["symbol"], SimpleNamespace(on=user)) for row in request.get_json()["rows"]]
+        for row in rows:
+            get_token(row[0], row[1].on)
+        return ""
+
+    return app
+
+
+def origins_after(app: Flask) -> dict[str, str]:
+    """Returns what is said of where look-ahead found keys, by view."""
+    client = app.test_client()
+    rows = [{"symbol": f"symbol{number}", "exchange": "NSE"} for number in range(20)]
+    body = {"rows": rows, "held": {f"{MARK}name": rows}}
+    for view in ("nested", "column", "attribute", "written"):
+        assert client.post(f"/{view}/{MARK}name", json=body).status_code == 200
+    found = {}
+    for page in pages_of(client).values():
+        said = Document(page).text
+        origin = re.search("known by: (.*)", said)
+        if origin is not None:
+            found[re.findall(r"POST /(\w+)/", said)[0]] = origin[1]
+    return found
+
+
+def test_names_in_data_are_hidden_where_look_ahead_went_by_them(engine: Engine) -> None:
+    origins = origins_after(named_app(engine))
+    assert MARK not in str(origins)
+    # What the code itself has is shown.
+    assert origins["nested"].startswith("the variable body['held'][a key][\u2026]: ['symbol'],")
+    assert origins["column"] == "the variable rows[\u2026]: [a key], ['on']."
+    assert origins["attribute"].startswith("the variable rows[\u2026]: .(an attribute), ")
+    assert origins["written"].startswith("the variable rows[\u2026]: [0], [1].on.")
+
+
+def test_names_in_data_are_shown_where_keys_are(engine: Engine) -> None:
+    origins = origins_after(named_app(engine, DATALOADERS_INSPECTOR_KEYS="on"))
+    assert f"body['held']['{MARK}name'][\u2026]" in origins["nested"]
+    assert f".{MARK}name" in origins["attribute"]
+
+
 def test_no_record_has_the_keys_in_memory(engine: Engine) -> None:
     """What is not shown is not kept either, once the request is over."""
     Item.table.create(engine)
@@ -441,12 +665,16 @@ def hostile_app(hostile: str) -> Flask:
 
 
 def shapes_of(pages: dict[str, str]) -> list[Any]:
-    """The elements of pages, with the names of their attributes."""
-    return [
-        [(tag, sorted(attributes)) for tag, attributes in Document(page).elements]
-        for path, page in pages.items()
-        if "<html" in page
-    ]
+    """The elements of pages, with the names of their attributes; of marks, what kinds there are."""
+    shapes = []
+    for page in pages.values():
+        if "<html" in page:
+            found = [(tag, sorted(attributes)) for tag, attributes in Document(page).elements]
+            in_marks = [each for each in found if each[0] in {"rect", "title"}]
+            others = [each for each in found if each not in in_marks]
+            # Rows are in the order of their names.
+            shapes.append((sorted(others), sorted({str(each) for each in in_marks})))
+    return shapes
 
 
 def pages_after(app: Flask, path: str) -> dict[str, str]:
@@ -549,6 +777,32 @@ def test_statements_of_many_kinds_are_kept_as_far_as_there_is_room() -> None:
     assert 150_000 < sum(map(len, kept)) <= 200_000
     assert len(kept) == len(set(kept)) < kinds
     assert page.count("1 more statements are not kept.") == kinds - len(kept)
+
+
+def test_of_a_batch_of_many_statements_so_many_are_kept_and_all_are_counted() -> None:
+    table = Table("sharded", MetaData(), Column("id", Integer, primary_key=True))
+    engines = {
+        number: create_engine(
+            "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+        )
+        for number in range(MAX_STATEMENTS + 20)
+    }
+    for engine in engines.values():
+        table.create(engine)
+
+    class Sharded(TableLoader[Any]):
+        key, lookahead = ("id",), "off"
+
+    Sharded.table = table
+    app = make_app(Shards(engines, by="id"))
+    app.add_url_rule("/", view_func=lambda: Sharded.current().get_many([*engines]))
+    client = app.test_client()
+    assert client.get("/").json == [None] * len(engines)
+    for engine in engines.values():
+        engine.dispose()
+    page = next(text for path, text in pages_of(client).items() if "/requests/" in path)
+    assert page.count('<pre class="sql">') == MAX_STATEMENTS
+    assert "20 more statements are not kept." in page
 
 
 def test_loaders_with_ever_new_names_do_not_add_up() -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from contextlib import closing
+from html import unescape
 from http.client import HTTPConnection
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from flask import Blueprint, Flask, request, session
 from flask.cli import routes_command
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.serving import make_server
 from werkzeug.test import create_environ, run_wsgi_app
 
 from flask_dataloaders import DataLoaders
-from tests.flask_ext.inspecting import ROOT, make_app, pages_of, rows_of
+from tests.flask_ext.inspecting import ROOT, Doubles, make_app, pages_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -82,6 +87,10 @@ CLOSED: dict[str, dict[str, Any]] = {
     "False": {"DATALOADERS_INSPECTOR": False},
     "a check that says no": {"DATALOADERS_INSPECTOR": lambda: None},
     "a check that raises": {"DATALOADERS_INSPECTOR": fails},
+    "a check that asks the session": {"DATALOADERS_INSPECTOR": lambda: session.get("name")},
+    "a check that looks something up": {
+        "DATALOADERS_INSPECTOR": lambda: Doubles.current().get(1) != 2
+    },
     "an async check that says no": {"DATALOADERS_INSPECTOR": says_no},
 }
 
@@ -288,6 +297,21 @@ def test_an_application_may_say_who() -> None:
     assert row["Lookups"] == "3"
 
 
+def test_what_a_check_looks_up_is_the_inspectors_own() -> None:
+    app = make_app(debug=False, DATALOADERS_INSPECTOR=lambda: Doubles.current().get(1) == 2)
+    client = app.test_client()
+    client.get("/look/3")
+    for _ in range(2):
+        pages_of(client)
+    (row,) = rows_of(client.get(ROOT).text)
+    assert row["Request"] == "GET /look/<int:count>"
+
+
+def test_who_may_see_it_has_pages_that_vary_by_the_cookie() -> None:
+    app = make_app(debug=False, DATALOADERS_INSPECTOR=lambda: "name" not in session)
+    assert app.test_client().get(ROOT).headers["Vary"] == "Cookie"
+
+
 def test_debug_mode_does_not_overrule_the_application() -> None:
     app = make_app(debug=True, DATALOADERS_INSPECTOR=lambda: False)
     assert app.test_client().get(ROOT).status_code == 404
@@ -354,12 +378,33 @@ def test_no_page_is_kept_by_caches(client: FlaskClient) -> None:
         assert headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_links_stay_where_the_application_is_mounted() -> None:
+@pytest.mark.parametrize("mount", ["/mounted", '/"><b>', "/a#b", "/a?b", "/a%41", "/a b/\u00e9"])
+def test_links_stay_where_the_application_is_mounted(mount: str) -> None:
     app = make_app()
     app.test_client().get("/look/3")
-    _, _, body = answer_of(app, "GET", ROOT, SCRIPT_NAME='/mounted"><b>')
-    assert b'href="/mounted&#34;&gt;&lt;b&gt;/_dataloaders/requests/' in body
+    _, _, body = answer_of(app, "GET", ROOT, SCRIPT_NAME=mount.encode().decode("latin-1"))
     assert b"<b>" not in body
+    links = [unescape(link) for link in re.findall('href="(/[^"]+)"', body.decode())]
+    assert len(links) == 4
+    for link in links:
+        parts = urlsplit(link)
+        assert parts.query == parts.fragment == ""
+        assert unquote(parts.path).startswith(f"{mount}{ROOT}")
+
+
+def test_totals_have_their_own_form_whatever_the_applications_json_is() -> None:
+    class Wrapped(DefaultJSONProvider):
+        def dumps(self, obj: Any, **_options: Any) -> str:  # noqa: ANN401 - as its base
+            return json.dumps({"data": obj})
+
+    app = make_app()
+    expected = app.test_client().get(f"{ROOT}totals.json").json
+    app.json = Wrapped(app)
+    app.test_client().get("/look/3")
+    totals = app.test_client().get(f"{ROOT}totals.json").json
+    assert expected == {}
+    assert totals is not None
+    assert totals["look"]["scopes"] == 1
 
 
 def test_two_applications_have_an_inspector_each() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from flask import Flask, request
+from flask import Flask, redirect, request
 from werkzeug.serving import make_server
 
 from dataloaders.symbols import get_token
@@ -162,10 +163,59 @@ def test_a_running_application(
     assert "NAME:VALUE" in wrong.output
 
 
+def test_headers_go_to_nobody_else(serve: Callable[[Flask], str]) -> None:
+    """A token for the application is none for whom it sends its users to, to log in."""
+    seen = []
+    other = Flask("other")
+
+    @other.get("/<path:_page>")
+    def log_in(_page: str) -> str:
+        seen.append(request.headers)
+        return ""
+
+    elsewhere = serve(other).replace("127.0.0.1", "localhost")
+    app = Flask("app")
+    app.before_request(lambda: redirect(f"{elsewhere}/log-in"))
+    told = run(make_app(None), serve(app), "--header", "Authorization: Bearer token")
+    assert told.exit_code == 1
+    assert f"redirects to {elsewhere}/log-in" in told.output
+    assert seen == []
+
+
+def test_a_server_that_speaks_something_else() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1_000)
+                connection.sendall(b"220 mail.example.test\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        told = run(make_app(None), f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert told.exit_code == 1
+    assert told.output.startswith("Error: http://127.0.0.1")
+
+
+def test_names_in_a_file_do_nothing_to_the_terminal(tmp_path: Path) -> None:
+    line = {"group": "\x1b]0;a\x07", "findings": [], "loaders": {"\x1b[2J\u202e": {"lookups": 1}}}
+    (tmp_path / "record").write_text(f"{json.dumps(line)}\n")
+    runner = make_app(None).test_cli_runner()
+    result = runner.invoke(args=["dataloaders", "report", str(tmp_path / "record")], color=True)
+    assert result.exit_code == 0
+    assert [each for each in result.output if not (each.isprintable() or each == "\n")] == []
+    assert r"\x1b[2J\u202e" in result.output
+
+
 def test_an_address_without_totals(serve: Callable[[Flask], str]) -> None:
     other = Flask("other")
     other.add_url_rule("/<path:page>", view_func=lambda page: f"not {page}")
     assert "has no totals" in run(make_app(None), serve(other)).output
+    for address in ("http://no host", "http://127.0.0.1:port", "http://[::1"):
+        wrong = run(make_app(None), address)
+        assert (wrong.exit_code, wrong.output.startswith("Error: ")) == (1, True), wrong.exception
     gone = run(make_app(None), "http://127.0.0.1:1")
     assert gone.exit_code == 1
     assert "refused" in gone.output

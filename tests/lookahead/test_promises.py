@@ -40,6 +40,7 @@ from dataloaders import DataLoader, LoaderScope
 from dataloaders.errors import ConfigurationError, InvalidKeyError, NoScopeError
 from dataloaders.lookahead.sites import forget_sites
 from dataloaders.sql import TableLoader
+from tests.threads import SECONDS, spawn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -1881,3 +1882,25 @@ def test_a_session_of_postgresql_survives_an_added_key(pg_engine: Engine) -> Non
         row = held[2]
         assert loader.get((row["symbol"], "NSE")) == 2
         session.commit()
+
+
+def test_another_thread_takes_what_was_announced_meanwhile() -> None:
+    class Key:
+        def __hash__(self) -> int:
+            if meanwhile:
+                assert meanwhile.pop()() == "one"
+            return 0
+
+    class Names(DataLoader[Any, str]):
+        def batch_load(self, keys: list[Any]) -> list[str]:
+            calls.append(keys)
+            return [str(key) for key in keys]
+
+    calls: list[list[Any]] = []
+    meanwhile: list[Callable[[], str]] = []
+    loader, key = Names(), Key()
+    loader.expect([key, "two"])
+    meanwhile.append(lambda: spawn(loader.get, "one").result(SECONDS))
+    assert loader.get("three") == "three"
+    assert not meanwhile
+    assert [set(each) for each in calls] == [{"one", key, "two"}, {"three"}]

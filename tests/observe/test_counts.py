@@ -26,6 +26,7 @@ from dataloaders.errors import (
     KeyNotFoundError,
 )
 from dataloaders.observe import Listener, Observer, Record
+from dataloaders.observe.metrics import LOOKUPS, Metric, MetricsListener
 from dataloaders.sql import EngineRegistry, TableLoader
 from dataloaders.sql.triggers import watch_table
 from dataloaders.tiers import Tiers
@@ -733,3 +734,232 @@ def test_an_observer_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -
     observer.stop()
     assert [record.stats.queries for record in kept.records] == [1]
     assert len(caplog.records) == 3
+
+
+# -- the parts of a whole
+
+
+def add_up(stats: Stats) -> None:
+    """Each lookup was answered by one of these, and each key of a batch asked for or foreseen."""
+    answered = (stats.asked, stats.used, stats.from_process, stats.known)
+    assert stats.lookups == sum(answered), stats
+    assert min(answered) >= 0
+    assert stats.keys == stats.asked + stats.expected
+    assert 0 <= stats.used <= stats.expected
+
+
+class Loads(DataLoader[int, int]):
+    """Doubles keys, on an event loop."""
+
+    async def batch_load(self, keys: list[int]) -> list[int]:
+        await asyncio.sleep(0)
+        return [key * 2 for key in keys]
+
+
+async def test_what_is_announced_and_asked_for_before_it_is_sent_is_counted_once(
+    observer: Observer,
+) -> None:
+    async with LoaderRegistry().scope() as scope:
+        loader = scope.loader(Loads)
+        loader.expect([2, 3, 4])
+        assert await asyncio.gather(*map(loader.load, [1, 2, 3])) == [2, 4, 6]
+        stats = scope.stats
+        assert (stats.lookups, stats.asked, stats.expected, stats.used) == (3, 1, 3, 2)
+        add_up(stats)
+    (record,) = records(observer)
+    assert [(sent.asked, sent.keys) for sent in record.batches] == [(3, 4)]
+    add_up(observer.totals.total)
+
+
+@pytest.mark.usefixtures("observer")
+def test_a_scope_knows_what_was_of_use_while_it_is_open() -> None:
+    with LoaderRegistry().scope() as scope:
+        loader = scope.loader(Numbers)
+        loader.expect(range(5))
+        for number in range(4):
+            loader.get(number)
+        assert (scope.stats.used, scope.stats.wasted) == (3, 1)
+        assert scope.stats.copy() == loader.stats.copy()
+
+
+async def test_a_batch_whose_time_is_up_before_it_is_sent(observer: Observer) -> None:
+    class OneByOne(DataLoader[int, int]):
+        max_batch_size = max_concurrency = 1
+        timeout = 0.05
+
+        async def batch_load(self, keys: list[int]) -> list[int]:
+            return await asyncio.sleep(SECONDS, keys)
+
+    async with LoaderRegistry().scope() as scope:
+        loader = scope.loader(OneByOne)
+        outcomes = await asyncio.gather(*map(loader.load, range(3)), return_exceptions=True)
+        assert [type(each) for each in outcomes] == [BatchTimeoutError] * 3
+        await asyncio.sleep(0)  # for their tasks to end
+        stats = loader.stats
+        assert (stats.hits, stats.errors, stats.batches, stats.queries) == (0, 3, 3, 1)
+        assert stats.waited > 0.05
+        add_up(stats)
+    (record,) = records(observer)
+    assert [sent.error for sent in record.batches] == ["BatchTimeoutError"] * 3
+
+
+async def test_a_batch_that_is_cancelled_before_it_is_sent(observer: Observer) -> None:
+    async with LoaderRegistry().scope() as scope:
+        loader = scope.loader(Loads)
+        future = loader.load(1)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        with pytest.raises(BatchAbortedError):
+            await future
+        stats = loader.stats
+        assert (stats.hits, stats.errors, stats.queries) == (0, 1, 0)
+    add_up(observer.totals.total)
+
+
+def test_a_batch_that_is_sent_again_for_others_tells_of_what_is_in_it(observer: Observer) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    under_way, goes_on = threading.Event(), threading.Event()
+
+    class Waiting(Numbers):
+        def batch_load(self, keys: list[int]) -> list[int]:
+            found = super().batch_load(keys)
+            if len(self.calls) == 1:
+                under_way.set()
+                assert goes_on.wait(SECONDS)
+                raise Interrupted
+            return found
+
+    with LoaderRegistry().scope() as scope:
+        loader = scope.loader(Waiting)
+        loader.expect([5, 6])
+        first = spawn(loader.get_many, [1, 2])
+        assert under_way.wait(SECONDS)
+        others = [spawn(loader.get, 2), spawn(loader.get, 5)]
+        while len(loader._store.pending.batches[0].threads) < 3:
+            pass
+        goes_on.set()
+        with pytest.raises(Interrupted):
+            first.result(SECONDS)
+        assert [other.result(SECONDS) for other in others] == [4, 10]
+        assert [*map(sorted, loader.calls)] == [[1, 2, 5, 6], [2, 5]]
+        stats = loader.stats
+        # Two of the first call were asked for, and 2 once more: the answer to it was to come.
+        assert (stats.lookups, stats.asked, stats.used, stats.known) == (4, 2, 1, 1)
+        add_up(stats)
+    (record,) = records(observer)
+    (sent,) = record.batches
+    assert (sent.asked, sent.expected, sent.keys) == (2, 0, 2)
+
+
+def test_what_went_along_before_somebody_watched_adds_up() -> None:
+    first, late = Observer(), Observer()
+    registry = LoaderRegistry()
+
+    def ask(loader: Numbers) -> None:
+        loader.expect(range(5))
+        for number in range(3):
+            loader.get(number)
+        late.watch()
+        loader.get(3)
+
+    with registry.scope() as scope:
+        ask(scope.loader(Numbers))
+    late.stop()
+    first.watch(registry)
+    with registry.scope() as scope:
+        ask(scope.loader(Numbers))
+    late.stop()
+    stats = late.totals.total
+    # Each time one of the two keys that nobody had asked for yet.
+    assert (stats.lookups, stats.expected, stats.used, stats.known) == (2, 4, 2, 0)
+    add_up(first.totals.total)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_answers_of_loaders_that_are_compared_are_counted_once(
+    way: Callable[[Loader], int], observer: Observer
+) -> None:
+    registry = LoaderRegistry()
+    registry.mode = "shadow"
+    with registry.scope() as scope:
+        lookups = way(scope.loader(Numbers))
+    answered = metrics_of(records(observer))
+    assert sum(answered.values()) == lookups
+    assert min(answered.values(), default=0) >= 0
+
+
+def metrics_of(ended: list[Record]) -> Counter[str]:
+    class Metrics(MetricsListener):
+        def add(self, metric: Metric, amount: float, *labels: str) -> None:
+            if metric is LOOKUPS:
+                answered[labels[-1]] += int(amount)
+
+    answered: Counter[str] = Counter()
+    for record in ended:
+        Metrics().scope_ended(record)
+    return answered
+
+
+def test_a_batch_that_ends_when_its_scope_is_over_is_in_the_totals(observer: Observer) -> None:
+    under_way, goes_on = threading.Event(), threading.Event()
+
+    class Waiting(Numbers):
+        def batch_load(self, keys: list[int]) -> list[int]:
+            under_way.set()
+            assert goes_on.wait(SECONDS)
+            return super().batch_load(keys)
+
+    with LoaderRegistry().scope() as scope:
+        loader = scope.loader(Waiting)
+        asked = spawn(loader.get_many, [1, 2])
+        assert under_way.wait(SECONDS)
+    goes_on.set()
+    assert asked.result(SECONDS) == [2, 4]
+    total = observer.totals.total
+    check(total, 2, 1)
+    assert (total.asked, total.keys, total.hits) == (2, 2, 0)
+    add_up(total)
+    assert observer.totals.scopes == {"scope": 1}
+
+
+FORKED = """
+import os, signal, sys, threading
+from dataloaders import DataLoader, LoaderRegistry
+from dataloaders.observe import Observer
+class Loader(DataLoader):
+    def batch_load(self, keys):
+        return keys
+observer = Observer()
+observer.watch()
+registry = LoaderRegistry()
+def work():
+    with registry.scope() as scope:
+        scope.loader(Loader).get(1)
+sys.setswitchinterval(1e-6)
+over = threading.Event()
+def always():
+    while not over.is_set():
+        work()
+        observer.totals
+threads = [threading.Thread(target=always) for _ in range(4)]
+for thread in threads:
+    thread.start()
+hung = 0
+for _ in range(100):
+    child = os.fork()
+    if not child:
+        signal.alarm(5)
+        work()
+        os._exit(0)
+    hung = os.waitpid(child, 0)[1]
+    if hung:
+        break
+over.set()
+print(hung)
+"""
+
+
+def test_a_fork_while_others_are_counted() -> None:
+    assert run_green("none", FORKED) == "0"

@@ -18,7 +18,7 @@ from dataloaders.observe.findings import AT_ONCE, MUCH_WASTED
 from dataloaders.observe.repeats import LEAST, MAX_TRIES
 from dataloaders.remote import RemoteLoader, RemoteSource
 from flask_dataloaders import DataLoaders
-from tests.threads import SECONDS, spawn, until
+from tests.threads import SECONDS, run_green, spawn, until
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -85,7 +85,8 @@ def test_the_lookup_that_is_one_too_many_is_refused(registry: LoaderRegistry) ->
         assert loader.calls == [[number] for number in range(LEAST - 1)]
         # What it was asked for is a lookup; what was not sent is no batch and no query.
         stats = loader.stats
-        assert (stats.lookups, stats.batches, stats.queries, stats.errors) == (5, 3, 3, 0)
+        assert (stats.lookups, stats.batches, stats.queries) == (5, 3, 3)
+        assert (stats.hits, stats.errors) == (0, 2)  # who is refused is answered by an error
         for text in (
             f"n+1: Numbers: {LEAST} batches of one key",
             "test_detector.py",
@@ -566,6 +567,33 @@ def test_outside_of_scopes_nothing_is_found(registry: LoaderRegistry) -> None:
     registry.loader(Numbers).get(1)
     in_a_row(loader, range(20, 30))  # who has a loader of the scope before may go on with it
     assert kept.findings == []
+
+
+GREEN = """
+from gevent import joinall, monkey, spawn
+monkey.patch_all()
+with LoaderRegistry().scope() as scope:
+    def ask(number):
+        return scope.loader(Loader).get(number)
+    joinall([spawn(ask, number) for number in range(8)])
+    print(len(scope.watch.repeats.too_many()))
+    for number in range(8, 16):
+        ask(number)
+    print(len(scope.watch.repeats.too_many()))
+"""
+
+
+def test_green_threads_are_told_apart_even_if_they_are_patched_late() -> None:
+    imports = """
+from dataloaders import DataLoader, LoaderRegistry
+from dataloaders.observe import Observer
+class Loader(DataLoader):
+    def batch_load(self, keys):
+        return [-key - 1 for key in keys]
+Observer(detect="log").watch()
+"""
+    pytest.importorskip("gevent")
+    assert run_green("none", imports + GREEN).split() == ["0", "1"]
 
 
 SHOP = """

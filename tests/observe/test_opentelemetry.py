@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from dataloaders.observe.opentelemetry import OpenTelemetryExporter
 from dataloaders.remote import Rate, RemoteLoader, RemoteSource
 from dataloaders.sql import TableLoader
 from dataloaders.sql.registry import EngineRegistry
-from tests.threads import SECONDS, spawn, until
+from tests.threads import SECONDS, run_green, spawn, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,6 +213,58 @@ def test_who_joins_a_batch_under_way_is_linked_too(world: World) -> None:
     assert linked(span) == {id_of(world.spans["follower"])}
 
 
+AT_EXIT = """
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
+provider = MeterProvider([PeriodicExportingMetricReader(ConsoleMetricExporter())])
+from dataloaders import DataLoader
+from dataloaders.observe import Observer
+from dataloaders.observe.opentelemetry import OpenTelemetryExporter
+class Loader(DataLoader):
+    shared = True
+    def batch_load(self, keys):
+        return keys
+Observer([OpenTelemetryExporter(meter_provider=provider)]).watch()
+Loader.current().get_many([1, 2])
+"""
+
+
+def test_what_a_process_asks_for_last_is_exported() -> None:
+    (exported,) = json.loads(run_green("none", AT_EXIT))["resource_metrics"]
+    (scope,) = exported["scope_metrics"]
+    counted = {metric["name"]: metric["data"]["data_points"] for metric in scope["metrics"]}
+    assert [point["value"] for point in counted["dataloaders.lookups"]] == [2]
+
+
+async def test_tasks_that_join_a_batch_under_way_together_are_each_linked(world: World) -> None:
+    under_way = asyncio.Event()
+
+    class Loads(DataLoader[int, int]):
+        async def batch_load(self, keys: list[int]) -> list[int]:
+            under_way.set()
+            await asyncio.sleep(0.01)
+            return keys
+
+    async def request(name: str, *keys: int) -> None:
+        with world.tracer.start_as_current_span(name):
+            await asyncio.gather(*map(loader.load, keys))
+
+    async with world.loaders.scope() as scope:
+        loader = scope.loader(Loads)
+        leader = asyncio.create_task(request("leader", 1))
+        await under_way.wait()
+        await asyncio.gather(*[request(f"follower {n}", 1) for n in range(3)], request("own", 1, 2))
+        await leader
+    names = {id_of(span): span.name for span in world.memory.get_finished_spans()}
+    first, second = [
+        ({names[each] for each in linked(span)}, names[parent_of(span) or 0])
+        for span in world.memory.get_finished_spans()
+        if span.name == "Loads batch"
+    ]
+    assert first == ({"follower 0", "follower 1", "follower 2", "own"}, "leader")
+    assert second == (set(), "own")
+
+
 @pytest.mark.parametrize("is_async", [True, False])
 def test_tasks_of_one_trace_have_their_batch_in_it(world: World, is_async: bool) -> None:  # noqa: FBT001 - a test's parameter
     source = Source(world)
@@ -296,7 +349,9 @@ def test_a_batch_that_takes_too_long_ends_its_span(world: World) -> None:
         span = world.spans["Doubles batch"]
         source.finish.set()
     assert span.status.status_code is StatusCode.ERROR
-    assert (span.attributes or {})["error.type"] == "BatchTimeoutError"
+    recorded = {event.name: event.attributes or {} for event in span.events}
+    assert (span.attributes or {})["error.type"] == recorded["exception"]["exception.type"]
+    assert (span.attributes or {})["error.type"] == "dataloaders.errors.BatchTimeoutError"
 
 
 def test_a_batch_that_is_cancelled_ends_its_span(world: World) -> None:

@@ -147,3 +147,73 @@ def test_what_is_a_loader_and_what_is_none() -> None:
     assert {line: each.changed or "" for line, each in found.items()} == {
         line: mark.partition(": ")[2] for line, mark in wanted.items()
     }
+
+
+MODULES = {
+    "names.py": "from dataloaders.symbols import get_token\nfind = get_token\n",
+    "every.py": "from names import *\ndef token_of(row): return find(row['s'], 'NSE')  # seen\n",
+    "below.py": (
+        "from base import Broker\nfrom every import *\nclass Kite(Broker):\n"
+        "    def one(self, row): return token_of(row)\n"
+        "    def two(self, row): return find(row['s'], 'BSE')  # seen\n"
+    ),
+    "base.py": (
+        "class Broker:\n    def all(self, rows):\n"
+        "        return [(self.one(row), self.two(row)) for row in rows]\n"
+        "    def one(self, row): raise NotImplementedError\n"
+    ),
+    "frames.py": (
+        "from names import find\nfrom every import token_of\n"
+        "def f(frame):\n"
+        "    frame['a'] = frame.apply(lambda row: find(row['s'], row['e']), axis=1)  # seen\n"
+        "    frame['b'] = frame['s'].map(lambda name: find(name, 'NSE'))  # seen\n"
+        "    frame['c'] = frame.s.apply(find, exchange='NSE')  # seen\n"
+        "    frame['d'] = frame.s.apply(find, args=('NSE',))  # seen\n"
+        "    frame['e'] = frame.s.apply(lambda name: find(name[::-1], 'NSE'))  # by hand\n"
+        "    frame.apply(token_of, axis=1)\n"
+        "    return frame.s.apply(str.strip)\n"
+    ),
+    "threads.py": (
+        "import threading\nfrom names import find\n"
+        "def one(row): return find(row['s'], 'NSE')  # seen\n"
+        "def f(rows):\n    for row in rows:\n"
+        "        threading.Thread(target=one, args=(row,)).start()\n"
+    ),
+    "nothing.py": (
+        "from names import find\n"
+        "class Other:\n    def run(self): pass\n"
+        "    def get(self, row): return find(row, 'NSE')\n"
+        "def g(row): return find(row, 'NSE')\n"
+        "def f(rows, others):\n    g(rows)\n    found = find(rows, 'NSE')\n"
+        "    for each in others:\n        each.run()\n        each.get('x')\n"
+        "    return [found for _ in find(rows, 'NSE')]\n"
+    ),
+}
+
+
+def test_names_across_modules_classes_and_frames(tmp_path: Path) -> None:
+    wanted = {}
+    for name, text in MODULES.items():
+        (tmp_path / name).write_text(text)
+        for number, line in enumerate(text.splitlines(), 1):
+            if "  # " in line:
+                wanted[name, number] = line.partition("  # ")[2]
+    found = scan([tmp_path])
+    assert found.errors == {}
+    assert {(each.path.name, each.line): each.verdict for each in found.findings} == wanted
+
+
+def test_modules_that_take_names_from_each_other(tmp_path: Path) -> None:
+    for name, other in (("one", "two"), ("two", "one")):
+        (tmp_path / f"{name}.py").write_text(
+            f"from dataloaders.symbols import get_token\nfrom {other} import *\n"
+            f"from {other} import of_{other}\nof_{name} = of_{other}\nagain = again\n"
+            f"def f(rows):\n    return [(of_{other}(row), again(row), sum(row)) for row in rows]\n"
+            f"def g(rows):\n    return [get_token(row['s'], 'NSE') for row in rows]\n"
+        )
+    found = scan([tmp_path])
+    assert found.errors == {}
+    assert [(each.path.name, each.line) for each in found.findings] == [
+        ("one.py", 9),
+        ("two.py", 9),
+    ]

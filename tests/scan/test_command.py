@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
+from dataloaders.scan.files import write
 from flask_dataloaders import DataLoaders
 
 if TYPE_CHECKING:
@@ -103,3 +105,55 @@ def test_without_the_extra() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert "pip install 'request-dataloaders[scan]'" in done.stdout
+
+
+def test_a_file_that_is_nested_too_deep_is_named_and_the_others_read(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text(HEAD + ONE)
+    key = " + ".join(["row['s']"] * 600)
+    (tmp_path / "deep.py").write_text(HEAD + SEEN.replace("row['s']", key))
+    done = run(tmp_path, ".")
+    assert done.returncode == 2
+    assert done.stdout.endswith("1 lookup in loops: 0 seen, 1 need one line, 0 by hand\n")
+    assert done.stderr == "deep.py: left as it is: it is nested too deep\n"
+
+
+def test_names_and_code_that_the_terminal_cannot_show(tmp_path: Path) -> None:
+    name = os.fsdecode(b"r\xe9sum\xe9.py")
+    (tmp_path / name).write_text(HEAD + SEEN.replace("'NSE'", "'\u20ac'"), encoding="utf-8")
+    shown = {}
+    for encoding in ("ascii:strict", "utf-8:strict"):
+        done = subprocess.run(
+            [sys.executable, "-m", "dataloaders.scan", "."],
+            capture_output=True,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        shown[encoding] = done.stdout
+    assert shown["ascii:strict"].startswith(
+        rb"r\udce9sum\udce9.py:5: get_token(row['s'], '\u20ac')"
+    )
+    assert shown["utf-8:strict"].startswith(
+        rb"r\udce9sum\udce9.py:5: get_token(row['s'], '" + "\u20ac".encode()
+    )
+
+
+def test_a_file_that_is_read_only_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "code.py"
+    path.write_text(HEAD + ONE)
+    path.chmod(0o444)
+    done = run(tmp_path, "--fix", "code.py")
+    assert done.returncode == 2
+    assert "code.py: left as it is: " in done.stderr
+    assert "is read-only" in done.stderr
+    assert path.read_text() == HEAD + ONE
+
+
+def test_a_file_that_somebody_else_writes_meanwhile_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "code.py"
+    path.write_text(HEAD + ONE)
+    with pytest.raises(OSError, match="was changed while it was scanned"):
+        write(path, b"what was read", b"what was made of that")
+    assert path.read_text() == HEAD + ONE
+    assert list(tmp_path.iterdir()) == [path]

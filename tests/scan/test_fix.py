@@ -294,9 +294,24 @@ LEFT_ALONE = {
         "def f(rows: list):\n    for row in g(rows):\n        get_token(made(row), 'NSE')\n"
         "        row['done'] = True\n"
     ),
-    "a key that the loop writes into the row": (
-        "def f(rows: list):\n    for row in rows:\n        row['s'] = made(row)\n"
-        "        get_token(row['s'], 'NSE')\n"
+    "a row that the loop changes before its key is made": (
+        "def f(rows: list):\n    for row in rows:\n        row['x'] = row['y']\n"
+        "        get_token(made(row), 'NSE')\n"
+    ),
+    "a field that the loop changes on a condition": (
+        "def f(rows: list):\n    for row in rows:\n        if row['y']:\n"
+        "            row['s'] = made(row)\n        get_token(row['s'], 'NSE')\n"
+    ),
+    "a method that a class below has another of": (
+        "class A:\n    def key(self, row):\n        return row[::-1]\n"
+        "    def f(self, rows: list):\n        for row in rows:\n"
+        "            get_token(self.key(row), 'NSE')\n"
+        "class B(A):\n    def key(self, row):\n        print(row)\n        return row\n"
+    ),
+    "a pool whose threads know no scope": (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def f(rows: list):\n    with ThreadPoolExecutor() as pool:\n"
+        "        pool.map(lambda row: get_token(made(row), 'NSE'), rows)\n"
     ),
     "rows that are iterators themselves": (
         "def f(table: list, names: list):\n    for pairs in (zip(names, each) for each in table):\n"
@@ -358,6 +373,26 @@ def test_what_may_change_is_left_alone(tmp_path: Path, name: str) -> None:
     assert found.findings[0].reason
     assert found.findings[0].changed is None
     assert path.read_bytes() == before
+
+
+ROWS_OVER_LINES = {
+    "in parentheses": "(\n{0}    rows  # all of them\n{0})",
+    "a call": "sorted(  # by name\n{0}    rows,\n{0}    key=str,\n{0})",
+    "a display": "[\n{0}    *rows,\n\n{0}  # no more\n{0}]",
+    "in the middle of a call": "list(reversed(rows[\n{0}    1:\n{0}]))",
+}
+
+
+@pytest.mark.parametrize("rows", ROWS_OVER_LINES.values(), ids=ROWS_OVER_LINES)
+@pytest.mark.parametrize("indent", ["    ", "\t"])
+def test_rows_that_are_written_over_several_lines(tmp_path: Path, rows: str, indent: str) -> None:
+    written = rows.format(indent)
+    body = "{0}for row in {1}:\n{0}{0}get_token(made(row), 'NSE')\n"
+    path = code(tmp_path, f"def f(rows: list):\n{body.format(indent, written)}")
+    before = path.read_text()
+    assert scan([path], fix=True).changed == [path]
+    announced = f"get_token.over({written}, lambda row: (made(row), 'NSE'))"
+    assert path.read_text() == before.replace(written, announced)
 
 
 def test_a_function_that_is_not_ours_is_named_and_its_loop_left_alone(tmp_path: Path) -> None:
@@ -509,6 +544,23 @@ def test_the_mended_line_of_a_place(tmp_path: Path) -> None:
     assert (found.path, found.line, found.before) == (path, 4, "for row in rows:")
     assert found.after == "for row in get_token.over(rows, lambda row: (made(row), 'NSE')):"
     assert mended_line(path, 1) is None
+
+
+def test_what_several_functions_ask_one_loader_for_is_announced_once(tmp_path: Path) -> None:
+    """Whether the key is seen in the loop, or in a helper that it calls."""
+    path = tmp_path / "code.py"
+    path.write_text(
+        "from dataloaders.symbols import get_br_symbol, get_symbol_info, get_token\n"
+        "def listed(symbol, exchange):\n"
+        "    return get_token(symbol, exchange), get_br_symbol(symbol, exchange)\n"
+        "def f(rows: list, found):\n"
+        "    for row in rows:\n"
+        "        found.append(get_symbol_info(row.symbol, row.exchange))\n"
+        "        found.append(listed(row.symbol, row.exchange))\n"
+    )
+    found = mended_line(path, 6)
+    assert found is not None
+    assert found.after == 'for row in get_symbol_info.over(rows, "symbol", "exchange"):'
 
 
 def test_a_loop_that_look_ahead_sees_can_be_mended_too(tmp_path: Path) -> None:

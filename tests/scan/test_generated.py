@@ -26,6 +26,7 @@ NUMBER = 30
 FEW = 2
 
 HEAD = """\
+import asyncio
 import csv
 import io
 from dataloaders.symbols import SymbolLoader, get_br_symbol, get_token
@@ -49,6 +50,25 @@ def read(text):
 
 def helper(row):
     return get_token(turned(row["twisted"]), row["exchange"])
+
+
+class Asking:
+    def __init__(self, row):
+        self.row = row
+
+    def one(self, row):
+        return get_token(self.key(row), row["exchange"])
+
+    def key(self, row):
+        return turned(row["twisted"])
+
+    def other(self):
+        return get_token(turned(self.row["twisted"]), self.row["exchange"])
+
+
+token_of = get_token
+of_row = lambda row: token_of(turned(row["twisted"]), row["exchange"])
+asking = Asking({})
 
 
 def deeper(row):
@@ -95,6 +115,9 @@ KEYS = st.sampled_from(
         (('_, name = row["prefixed"].split(":")',), "name"),
         (("copy = dict(row)",), 'copy["symbol"]'),
         (('row["symbol"] = turned(row["twisted"])',), 'row["symbol"]'),
+        (('row["twisted"] = turned(row["twisted"])',), 'row["twisted"]'),
+        (('n, name = turned(row["twisted"]), 0', "n, name = name, n"), "name"),
+        (('name = row["head"]', 'name += row["tail"]'), "name"),
         (('name = row["symbol"]', 'if row["quantity"] == "4":', "    name = name[::-1]"), "name"),
     ]
 )
@@ -110,6 +133,10 @@ LOOKUPS = st.sampled_from(
         "(get_token({0}, {1}), helper(row))",
         "deeper(row)",
         "helper(row)",
+        "token_of({0}, {1})",
+        "of_row(row)",
+        "asking.one(row)",
+        "Asking(row).other()",
     ]
 )
 GUARDS = st.sampled_from(
@@ -138,6 +165,13 @@ def written(  # noqa: PLR0917 - what is drawn
     opening = (
         "def f(rows: list, data: dict, named: dict, text: str):\n    numbers = range(len(rows))\n"
     )
+    if form == "gathered" and not steps:
+        return (
+            opening
+            + f"    async def one(row):\n        return {asked}\n\n    async def every():\n"
+            + f"        return await asyncio.gather(*[one(row) for {target} in {source}])\n\n"
+            + "    return asyncio.run(every())\n"
+        )
     if form != "statement" and not steps:
         test = ' if row["quantity"] != "6"' if guard else ""
         around = {"list": "[{}]", "set": "sorted({{str(each) for each in [{}]}})"}.get(
@@ -213,7 +247,7 @@ def run(path: Path, make: Callable[[], tuple[Any, ...]]) -> Callable[[], Any]:
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     rows=ROWS,
@@ -221,7 +255,7 @@ def run(path: Path, make: Callable[[], tuple[Any, ...]]) -> Callable[[], Any]:
     exchange=EXCHANGES,
     lookup=LOOKUPS,
     guard=GUARDS,
-    form=st.sampled_from(["statement", "statement", "list", "set", "generator"]),
+    form=st.sampled_from(["statement", "statement", "list", "set", "generator", "gathered"]),
 )
 def test_a_mended_loop_answers_as_before_in_few_statements(  # noqa: PLR0917 - what is drawn
     sqlite_contract: SqliteContract,

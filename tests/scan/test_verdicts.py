@@ -69,7 +69,9 @@ def test_the_changed_lines(findings: list[Finding]) -> None:
 def test_the_line_of_each_loop(findings: list[Finding]) -> None:
     lines = FILE.read_text().splitlines()
     for finding in findings:
-        assert re.search(r"\b(for|while|map|filter)\b", lines[finding.loop_line - 1]), finding
+        assert re.search(
+            r"\b(for|while|map|filter|starmap|reduce|groupby|sort)\b", lines[finding.loop_line - 1]
+        ), finding
 
 
 # -- what really happens
@@ -134,11 +136,20 @@ def _loops() -> list[str]:
     ]
 
 
+LOOPS_OF_CLASSES = {
+    "in_methods": loops.Book,
+    "in_a_class_below": loops.Mapping.all,
+    "by_a_method_that_makes_the_key": loops.Mapping.computed,
+    "taken_off_an_attribute": loops.Waiting,
+}
+
+
 @pytest.fixture(scope="module")
 def verdicts_of(findings: list[Finding]) -> Callable[[str], set[str]]:
     """The verdicts of the loops in a function; look-ahead would read a list of findings, too."""
     starts = {each: inspect.getsourcelines(getattr(loops, each))[1] for each in _loops()}
-    starts["in_methods"] = inspect.getsourcelines(loops.Book)[1]
+    for name, owner in LOOPS_OF_CLASSES.items():
+        starts[name] = inspect.getsourcelines(owner)[1]
     found: dict[str, set[str]] = defaultdict(set)
     for finding in findings:
         name = max(
@@ -179,7 +190,10 @@ NAMES = (
     *("get_token", "token_of", "get_br_symbol", "get_brexchange", "get_symbol", "get_oa_symbol"),
     "get_symbol_info",
 )
-OF_LOADERS = {"expected", "computed_by_a_loader", "computed_by_the_current_loader"}
+OF_LOADERS = {
+    *("by_an_alias", "by_a_local_alias", "by_a_partial", "gathered_futures"),
+    *("expected", "computed_by_a_loader", "computed_by_the_current_loader"),
+}
 
 
 @pytest.mark.parametrize("name", _loops())

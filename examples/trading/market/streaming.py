@@ -37,8 +37,10 @@ def add_stream(app: Flask, feed: PriceFeed) -> None:
         outbox = Outbox()
         threading.Thread(target=_send_prices, args=(socket, outbox), daemon=True).start()
         try:
-            while True:
-                socket.send(json.dumps(_answer(feed, outbox, socket.receive() or "")))
+            # Who leaves while it is answered has closed the socket under our hands.
+            with suppress(OSError):
+                while True:
+                    socket.send(json.dumps(_answer(feed, outbox, socket.receive() or "")))
         finally:
             feed.drop(outbox)
             outbox.close()

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-import flask.globals
 from flask import current_app, has_request_context, request
 
 from dataloaders import LoaderRegistry, LoaderScope
 from dataloaders.errors import ConfigurationError
+from dataloaders.forking import Locked
 from dataloaders.modes import MODES
 from dataloaders.scope import serve_requests
 from dataloaders.symbols import SymbolMaster
 
 from . import commands
 from .cli import symbols
+from .contexts import cv_app, cv_request
 from .inspector.routes import Inspector
 from .observing import Observing
 from .settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
-    from contextvars import ContextVar
 
     from flask import Flask
 
@@ -36,11 +35,6 @@ if TYPE_CHECKING:
 
 _NAME = "dataloaders"
 _SCOPE = "_dataloaders_scope"  # the attribute of the request's context that keeps its scope
-
-# The context variables themselves: every lookup asks which request it is for, and Flask's public
-# proxies take several times as long to tell. From 3.2 on one context serves for both.
-_cv_app: ContextVar[Any] = flask.globals._cv_app  # noqa: SLF001 - see above
-_cv_request: ContextVar[Any] = getattr(flask.globals, "_cv_request", _cv_app)
 
 
 class DataLoaders:
@@ -100,7 +94,7 @@ class DataLoaders:
         settings = read_settings(app)
         engine = settings.make_engine() if self._engine is None else self._engine
         observing = Observing(settings, self._listeners)
-        app.extensions[_NAME] = _Application(
+        app.extensions[_NAME] = application = _Application(
             engine,
             self._table,
             settings,
@@ -110,7 +104,7 @@ class DataLoaders:
         )
         if settings.inspector != "off":
             may_see = settings.inspector if callable(settings.inspector) else None
-            Inspector(observing.kept, may_see).register(app)
+            Inspector(observing.kept, may_see, application.scope).register(app)
         # A context of the application alone (a command's, a test's) ends with the second only.
         app.teardown_request(_end_of_request)
         app.teardown_appcontext(_end_of_context)
@@ -134,10 +128,10 @@ class DataLoaders:
 
     def scope(self) -> LoaderScope:
         """Returns a new scope of the current application, for work outside of requests."""
-        return _application(current_app.extensions).registry.scope()
+        return _application(current_app.extensions).scope()
 
 
-class _Application:
+class _Application(Locked):
     """What the extension keeps for one application."""
 
     def __init__(
@@ -150,6 +144,7 @@ class _Application:
         partition: Callable[[], Hashable] | None,
         tiers: Tiers | None,
     ) -> None:
+        super().__init__()
         self.observing = observing
         self._engine = engine
         self._table = table
@@ -157,7 +152,6 @@ class _Application:
         self._partition = partition
         self._tiers = tiers
         self._registry: LoaderRegistry | None = None
-        self._lock = threading.Lock()
         if not callable(engine):
             self._registry = self._make(engine)
 
@@ -169,6 +163,9 @@ class _Application:
                 if self._registry is None:
                     self._registry = self._make(self._engine())
         return self._registry
+
+    def scope(self) -> LoaderScope:
+        return self.registry.scope()
 
     def _make(self, engine: Bind | None) -> LoaderRegistry:
         settings = self._settings
@@ -210,8 +207,8 @@ def _current_context() -> object | None:
     Not always the latter: requests that are made inside an application's context share it. And
     not always the former: a request may have another application's context pushed inside it.
     """
-    context: object | None = _cv_app.get(None)
-    request = _cv_request.get(None)
+    context: object | None = cv_app.get(None)
+    request = cv_request.get(None)
     if request is not None and request.app is getattr(context, "app", None):
         context = request
     return context
@@ -266,14 +263,21 @@ def observing_here() -> Observing:
 
 
 def _end_of_request(_error: BaseException | None) -> None:
-    _close_scope(_cv_request.get())
+    _close_scope(cv_request.get())
 
 
 def _end_of_context(_error: BaseException | None) -> None:
-    _close_scope(_cv_app.get())
+    _close_scope(cv_app.get())
 
 
 def _close_scope(context: Any) -> None:  # noqa: ANN401 - one of Flask's contexts
     scope = vars(context).get(_SCOPE)
-    if scope is not None:
-        scope.close()
+    if scope is None or scope.closed:
+        return
+    if not scope.loaders:
+        scope.watch = None  # somebody has looked for a scope, and that is all
+    elif scope.watch is not None:
+        # Once more: a URL converter may look something up before there is a route.
+        observing = _application(context.app.extensions).observing
+        observing.name(scope, getattr(context, "request", None))
+    scope.close()

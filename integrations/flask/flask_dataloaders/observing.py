@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from flask import after_this_request
 
 from dataloaders.errors import ConfigurationError
+from dataloaders.forking import Locked
 from dataloaders.observe import Listener, Observer, Record, Recording
 
 from .inspector.kept import KeptRequests
@@ -41,7 +41,7 @@ _NO_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 logger = logging.getLogger("dataloaders.requests")
 
 
-class Observing:
+class Observing(Locked):
     """Observes an application's requests, as far as its settings want it.
 
     What is wanted may depend on the debug mode, which an application may set as late as `app.run`.
@@ -56,6 +56,7 @@ class Observing:
     """
 
     def __init__(self, settings: Settings, listeners: Sequence[Listener]) -> None:
+        super().__init__()
         self._settings = settings
         self._listeners = [*listeners]
         if settings.log:
@@ -66,7 +67,6 @@ class Observing:
         self.kept = KeptRequests(settings.inspector_requests)
         self._observer: Observer | None = None
         self._debug: bool | None = None
-        self._lock = threading.Lock()
 
     def adapt(self, app: Flask, registry: LoaderRegistry) -> None:
         """Has the scopes of a registry be observed as the application's mode asks for."""
@@ -104,6 +104,16 @@ class Observing:
         return debug if times is None else times
 
     def begin(self, scope: LoaderScope, request: Request | None) -> None:
+        """Names a scope, and has the response to a request tell of it, where that is wanted."""
+        self.name(scope, request)
+        record = scope.watch
+        if request is None or not isinstance(record, Record):
+            return
+        if self._times(debug=self._debug is True):
+            after_this_request(partial(_timed, record))
+
+    @staticmethod
+    def name(scope: LoaderScope, request: Request | None) -> None:
         """Has the record of a scope bear the name of a request, or of a command."""
         record = scope.watch
         if not isinstance(record, Record):
@@ -115,8 +125,6 @@ class Observing:
         path = request.path if record.shows_keys else rule
         record.name = visible(f"{request.method} {path}"[:MAX_NAME])
         record.group = request.endpoint or "no endpoint"
-        if self._times(debug=self._debug is True):
-            after_this_request(partial(_timed, record))
 
 
 def _recording(path: str) -> Recording:
@@ -128,7 +136,8 @@ def _recording(path: str) -> Recording:
 
 
 def _timed(record: Record, response: Response) -> Response:
-    response.headers.add("Server-Timing", server_timing(record))
+    if record.loaders:
+        response.headers.add("Server-Timing", server_timing(record))
     return response
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -15,6 +16,7 @@ from dataloaders.observe import Totals, report
 from dataloaders.observe.recording import read
 
 from .inspector.routes import ROOT
+from .inspector.visible import visible
 
 if TYPE_CHECKING:
     from .extension import _Application
@@ -55,11 +57,21 @@ def report_command(source: str | None, headers: tuple[str, ...]) -> None:
     is_address = source.startswith(("http://", "https://"))
     try:
         totals = _asked(source, headers) if is_address else read(source)
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise click.ClickException(f"{source}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise click.ClickException(f"{source} has no totals: {error}") from error
-    click.echo(report(totals))
+    click.echo(visible(report(totals), keeping="\n"))
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it may lead to another host, which must not have the headers."""
+
+    def redirect_request(self, *_answer: object) -> None:
+        """Returns no request, so that the answer is an error."""
+
+
+_opener = urllib.request.build_opener(_NoRedirect)
 
 
 def _asked(address: str, headers: tuple[str, ...]) -> Totals:
@@ -72,7 +84,7 @@ def _asked(address: str, headers: tuple[str, ...]) -> Totals:
             raise click.BadParameter(f"{header!r} is not NAME:VALUE", param_hint="--header")
         request.add_header(name.strip(), value.strip())
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 - as above
+        with _opener.open(request, timeout=SECONDS) as answer:
             return Totals.from_data(json.loads(answer.read(MAX_BYTES)))
     except urllib.error.HTTPError as error:
         with error:
@@ -81,5 +93,8 @@ def _asked(address: str, headers: tuple[str, ...]) -> Totals:
                     f"there is no inspector at {request.full_url}, or it is not for you: see "
                     "DATALOADERS_INSPECTOR, and --header"
                 )
+                raise OSError(message) from error
+            if "Location" in error.headers:
+                message = f"it redirects to {error.headers['Location']}: say the address itself"
                 raise OSError(message) from error
             raise

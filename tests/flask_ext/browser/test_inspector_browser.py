@@ -298,7 +298,7 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-KINDS = ("batch", "lookahead", "loader", "elsewhere", "waited", "sent", "statement")
+KINDS = ("batch", "lookahead", "loader", "elsewhere", "waited", "sent", "failed", "statement")
 
 
 async def test_marks_stand_out_in_both_schemes(
@@ -319,10 +319,32 @@ async def test_marks_stand_out_in_both_schemes(
             fills[kind] = await css(mark, "fill")
             assert contrast(fills[kind], track) >= 3, (scheme, kind)
         assert len(set(fills.values())) == len(KINDS)
-        assert contrast(fills["statement"], fills["sent"]) >= 3
+        for ground in ("sent", "failed"):
+            assert contrast(fills["statement"], fills[ground]) >= 3
     light, dark = map(luminance, grounds)
     assert light > 0.9
     assert dark < 0.1
+
+
+async def test_figures_in_tables_stand_on_one_line(
+    pages: list[str], new_page: Callable[..., Any]
+) -> None:
+    page = await new_page(viewport={"width": 400, "height": 800})
+    for address in pages[:2]:
+        await page.goto(address)
+        for cell in await page.locator("tbody td:not(.name)").all():
+            size = float((await css(cell, "lineHeight")).removesuffix("px"))
+            lines = "node => { const r = document.createRange(); r.selectNodeContents(node);"
+            height = await cell.evaluate(f"{lines} return r.getBoundingClientRect().height; }}")
+            assert height < 1.5 * size, await cell.inner_text()
+
+
+async def test_code_is_no_smaller_within_a_block(site: Site, new_page: Callable[..., Any]) -> None:
+    site.ask("/repeated")
+    page = await new_page()
+    await page.goto(site.newest())
+    block = page.locator("pre.source").first
+    assert await css(block, "fontSize") == await css(block.locator("code"), "fontSize")
 
 
 async def check_reflow(page: Page) -> None:
@@ -449,7 +471,7 @@ async def test_no_script_is_needed(site: Site, new_page: Callable[..., Any]) -> 
     await page.goto(f"{site.url}/_dataloaders/")
     await page.get_by_role("link", name="GET /repeated").first.click()
     await expect(page.locator(".finding")).to_be_visible()
-    await page.get_by_text("Details of batch 1").click()
+    await page.get_by_text("Details of 5 batches").click()
     await expect(page.get_by_text("Sent:").first).to_be_visible()
     await page.get_by_role("link", name="Totals").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Totals")

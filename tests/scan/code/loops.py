@@ -5,11 +5,16 @@ quantity. After `one line` stands the changed line.
 """
 
 
+import asyncio
 import csv
+import functools
 import io
 import itertools
+import sqlite3
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
+from dataloaders import ScopeThreadPoolExecutor
 from dataloaders.symbols import (
     BrokerSymbolLoader,
     SymbolLoader,
@@ -441,4 +446,352 @@ def changes_what_its_rows_are_made_of(rows):
     for row in (row for row in csv.reader(io.StringIO("\n".join(sorted(left)))) if row[0] in left):
         found.append(get_token(row[0][::-1], "NFO"))  # by hand
         left.discard("TCS")
+    return found
+
+
+# -- other names for a lookup
+
+
+alias = get_token
+on_nse = functools.partial(get_token, exchange="NSE")
+of_row = lambda row: get_token(row["symbol"], row["exchange"])  # noqa: E731  # seen
+
+
+def by_an_alias(rows):
+    return [alias(row["symbol"], row["exchange"]) for row in rows]  # seen
+
+
+def by_a_local_alias(rows: list):
+    find = get_token
+    found = []
+    for row in rows:
+        found.append(find(turned(row["symbol"]), row["exchange"]))  # one line: for row in find.over(rows, lambda row: (turned(row["symbol"]), row["exchange"])):
+    return found
+
+
+def by_a_partial(rows):
+    return [on_nse(row["symbol"]) for row in rows]  # seen
+
+
+def by_a_named_lambda(rows):
+    return [of_row(row) for row in rows]
+
+
+# -- what goes over rows beside loops
+
+
+def starred(rows):
+    return list(itertools.starmap(get_token, [(row["symbol"], row["exchange"]) for row in rows]))  # seen
+
+
+def reduced(rows):
+    return functools.reduce(lambda found, row: [*found, get_token(row["symbol"], row["exchange"])], rows, [])  # seen
+
+
+def grouped(rows):
+    def by_exchange(row):
+        return get_brexchange(row["symbol"], row["exchange"])  # seen
+
+    return [(name, len(list(group))) for name, group in itertools.groupby(rows, key=by_exchange)]
+
+
+def sorted_in_place(rows):
+    rows = list(rows)
+    rows.sort(key=lambda row: get_token(row["symbol"], row["exchange"]) or "")  # by hand
+    return rows
+
+
+def submitted(rows):
+    with ThreadPoolExecutor(4) as pool:
+        return [each.result() for each in [pool.submit(get_token, row["symbol"], row["exchange"]) for row in rows]]  # seen
+
+
+def computed_in_a_pool(rows: list):
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda row: get_token(turned(row["symbol"]), row["exchange"]), rows))  # by hand
+
+
+def computed_in_a_pool_with_a_scope(rows: list):
+    with ScopeThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda row: get_token(turned(row["symbol"]), row["exchange"]), rows))  # one line: return list(pool.map(lambda row: get_token(turned(row["symbol"]), row["exchange"]), get_token.over(rows, lambda row: (turned(row["symbol"]), row["exchange"]))))
+
+
+# -- coroutines
+
+
+def gathered(rows: list):
+    async def one(row):
+        return get_token(row["symbol"], row["exchange"])  # one line: return await asyncio.gather(*[one(row) for row in get_token.over(rows, lambda row: (row["symbol"], row["exchange"]))])
+
+    async def every():
+        return await asyncio.gather(*[one(row) for row in rows])
+
+    return asyncio.run(every())
+
+
+def gathered_by_map(rows: list):
+    async def one(row):
+        return get_token(row["symbol"], row["exchange"])  # one line: return await asyncio.gather(*map(one, get_token.over(rows, lambda row: (row["symbol"], row["exchange"]))))
+
+    async def every():
+        return await asyncio.gather(*map(one, rows))
+
+    return asyncio.run(every())
+
+
+def gathered_futures(rows):
+    async def one(row):
+        found = await SymbolLoader.current().load((row["symbol"], row["exchange"]))  # seen
+        return found and found.token
+
+    async def every():
+        return await asyncio.gather(*[one(row) for row in rows])
+
+    return asyncio.run(every())
+
+
+def awaited_one_by_one(rows):
+    async def one(row):
+        return get_token(row["symbol"], row["exchange"])  # seen
+
+    async def every():
+        return [await one(row) for row in rows]
+
+    return asyncio.run(every())
+
+
+def in_threads_of_asyncio(rows: list):
+    async def every():
+        return [await asyncio.to_thread(get_token, row["symbol"], row["exchange"]) for row in rows]  # one line: return [await asyncio.to_thread(get_token, row["symbol"], row["exchange"]) for row in get_token.over(rows, "symbol", "exchange")]
+
+    return asyncio.run(every())
+
+
+def in_an_executor(rows):
+    async def every():
+        run = asyncio.get_running_loop().run_in_executor
+        loop = asyncio.get_running_loop()
+        assert run
+        return [await loop.run_in_executor(None, get_token, row["symbol"], row["exchange"]) for row in rows]  # by hand
+
+    return asyncio.run(every())
+
+
+# -- classes
+
+
+class Leg:
+    def __init__(self, row):
+        self.symbol = row["symbol"]
+        self.exchange = row["exchange"]
+
+    def token_of_leg(self):
+        return get_token(self.symbol, self.exchange)  # seen
+
+    def __call__(self, row):
+        return get_token(row["symbol"], self.exchange)  # seen
+
+
+def methods_of_rows(rows):
+    return [leg.token_of_leg() for leg in [Leg(row) for row in rows]]
+
+
+def called_as_a_function(rows):
+    leg = Leg(rows[0])
+    return [leg(row) for row in rows]
+
+
+class Mapping:
+    def all(self, rows):
+        return [self.one_of(row) for row in rows]
+
+    def key(self, row):
+        return turned(row["symbol"])
+
+    def computed(self, rows: list):
+        found = []
+        for row in rows:
+            found.append(get_token(self.key(row), row["exchange"]))  # one line: for row in get_token.over(rows, lambda row: (self.key(row), row["exchange"])):
+        return found
+
+
+class OfBroker(Mapping):
+    def one_of(self, row):
+        return get_token(row["symbol"], row["exchange"])  # seen
+
+
+class OfOther(OfBroker):
+    def one_of(self, row):
+        return super().one_of(row)
+
+
+def in_a_class_below(rows):
+    return OfOther().all(rows)
+
+
+def by_a_method_that_makes_the_key(rows):
+    return Mapping().computed(rows)
+
+
+# -- keys with text around
+
+
+def with_a_suffix(rows):
+    return [get_oa_symbol(row["symbol"] + "-EQ", row["exchange"]) for row in rows]  # seen
+
+
+def with_text_around(rows):
+    return [get_oa_symbol(f"A:{row['symbol']}-EQ", row["exchange"]) for row in rows]  # seen
+
+
+def formatted(rows):
+    return [get_oa_symbol("{}-EQ".format(row["symbol"]), row["exchange"]) for row in rows]  # seen
+
+
+def formatted_by_percent(rows):
+    return [get_oa_symbol("%s-EQ" % row["symbol"], row["exchange"]) for row in rows]  # seen
+
+
+def added_to(rows):
+    found = []
+    for row in rows:
+        name = row["symbol"]
+        name += "-EQ"
+        found.append(get_oa_symbol(name, row["exchange"]))  # seen
+    return found
+
+
+def behind_stars(rows):
+    return [get_token(*key) for key in [(row["symbol"], row["exchange"]) for row in rows]]  # seen
+
+
+def computed_beside_stars(rows):
+    keys = [(row["symbol"], row["exchange"]) for row in rows]
+    return [get_token(turned(key[0]), *key[1:]) for key in keys]  # by hand
+
+
+# -- variables
+
+
+def rebound(rows: list):
+    found = []
+    for row in rows:
+        row = {**row}
+        found.append(get_token(turned(row["symbol"]), row["exchange"]))  # one line: for row in get_token.over(rows, lambda row: (turned({**row}["symbol"]), {**row}["exchange"])):
+    return found
+
+
+def added_to_what_is_computed(rows: list):
+    found = []
+    for row in rows:
+        name = turned(row["symbol"])
+        name += ""
+        found.append(get_token(name, row["exchange"]))  # by hand
+    return found
+
+
+def exchanged(rows: list):
+    found = []
+    for row in rows:
+        at, name = turned(row["symbol"]), row["exchange"]
+        at, name = name, at
+        found.append(get_token(name, at))  # one line: for row in get_token.over(rows, lambda row: (turned(row["symbol"]), row["exchange"])):
+    return found
+
+
+def computed_and_overwritten(rows: list):
+    found = []
+    for row in rows:
+        row["symbol"] = turned(row["symbol"])
+        found.append(get_token(row["symbol"], row["exchange"]))  # one line: for row in get_token.over(rows, lambda row: (turned(row["symbol"]), row["exchange"])):
+    return found
+
+
+def turn(row):
+    row["symbol"] = turned(row["symbol"])
+
+
+def overwritten_by_a_helper(rows: list):
+    found = []
+    for each in rows:
+        turn(each)
+        found.append(get_token(each["symbol"], each["exchange"]))  # by hand
+    return found
+
+
+def taken_from_an_iterator(rows):
+    left = iter(rows)
+    found = []
+    while (row := next(left, None)) is not None:
+        found.append(get_token(row["symbol"], row["exchange"]))  # seen
+    return found
+
+
+class Waiting:
+    def __init__(self, rows):
+        self.left = deque(rows)
+
+    def tokens(self):
+        found = []
+        while self.left:
+            row = self.left.popleft()
+            found.append(get_token(row["symbol"], row["exchange"]))  # seen
+        return found
+
+
+def taken_off_an_attribute(rows):
+    return Waiting(rows).tokens()
+
+
+def beside_by_number(rows):
+    names = [row["symbol"] for row in rows]
+    found = []
+    for number, row in enumerate(rows):
+        found.append(get_token(names[number], row["exchange"]))  # seen
+    return found
+
+
+# -- rows of a database, and of files
+
+
+def table_of(orders):
+    table = sqlite3.connect(":memory:")
+    table.execute("CREATE TABLE orders (symbol, exchange)")
+    pairs = [(turned(row["symbol"]), row["exchange"]) for row in orders]
+    table.executemany("INSERT INTO orders VALUES (?, ?)", pairs)
+    return table
+
+
+def from_a_cursor(rows):
+    cursor = table_of(rows).cursor()
+    cursor.execute("SELECT symbol, exchange FROM orders")
+    found = []
+    for name, at in cursor:
+        found.append(get_token(name, at))  # one line: for name, at in get_token.over(cursor, lambda row: (row[0], row[1])):
+    return found
+
+
+def from_a_statement(rows):
+    found = []
+    for name, at in table_of(rows).execute("SELECT symbol, exchange FROM orders"):
+        found.append(get_token(name, at))  # by hand
+    return found
+
+
+def fetched_one_by_one(rows):
+    cursor = table_of(rows).execute("SELECT symbol, exchange FROM orders")
+    found = []
+    while True:
+        row = cursor.fetchone()
+        if row is None:
+            return found
+        found.append(get_token(row[0], row[1]))  # by hand
+
+
+def from_lines(rows):
+    lines = io.StringIO("\n".join(f"{turned(row['symbol'])},{row['exchange']}" for row in rows))
+    found = []
+    for line in lines:
+        name, at = line.strip().split(",")
+        found.append(get_token(name, at))  # one line: for line in get_token.over(lines, lambda line: (line.strip().split(",")[0], line.strip().split(",")[1])):
     return found

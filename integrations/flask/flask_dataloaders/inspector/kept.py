@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from dataloaders.forking import Locked
 from dataloaders.observe import Listener, Totals
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ MAX_LOADERS: Final = 1_000
 """Loaders of which the quickest batch is known."""
 
 
-class KeptRequests(Listener):
+class KeptRequests(Listener, Locked):
     """Keeps the records of the last requests, so many and no more.
 
     Args:
@@ -32,12 +32,12 @@ class KeptRequests(Listener):
     """
 
     def __init__(self, most: int) -> None:
+        super().__init__()
         self.most = most
         self.observer: Observer | None = None
         self._records: deque[tuple[str, Record]] = deque(maxlen=most)
         self._numbers = itertools.count(1)
         self._quickest: dict[str, float] = {}
-        self._lock = threading.Lock()
 
     def scope_ended(self, record: Record) -> None:
         """Keeps a record, and lets go of the oldest."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
-from .origins import in_words
 from .visible import visible
 from .waterfall import Waterfall
 
@@ -66,7 +65,6 @@ _environment = Environment(
 _environment.filters |= {
     "clock": _clock,
     "from_here": _from_here,
-    "in_words": in_words,
     "marked": _marked,
     "ms": _ms,
 }

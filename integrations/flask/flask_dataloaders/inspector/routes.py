@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
-from flask import Response, current_app, has_request_context, jsonify, request
+from flask import Response, current_app, has_request_context, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import Rule
+
+from dataloaders.observe import Record
+from flask_dataloaders.contexts import session_here
 
 from . import pages
 from .kept import ENDPOINT
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
+
+    from dataloaders import LoaderScope
 
     from .kept import KeptRequests
 
@@ -49,11 +56,18 @@ class Inspector:
         may_see: Says whether the request at hand may see it; None for whether the application is
             in debug mode. It is asked while the route is looked for: there are a request and a
             session by then, and nothing yet of what `before_request` functions make.
+        new_scope: Makes the scope for what is looked up for that.
     """
 
-    def __init__(self, kept: KeptRequests, may_see: Callable[[], object] | None) -> None:
+    def __init__(
+        self,
+        kept: KeptRequests,
+        may_see: Callable[[], object] | None,
+        new_scope: Callable[[], LoaderScope],
+    ) -> None:
         self._kept = kept
         self._may_see = may_see
+        self._new_scope = new_scope
 
     def register(self, app: Flask) -> None:
         """Adds its routes to an application."""
@@ -77,21 +91,40 @@ class Inspector:
             return False
         if self._may_see is None:
             return current_app.debug
+        session = session_here()
+        accessed = getattr(session, "accessed", None)
+        may_see = self._asked(self._may_see)
+        if not may_see and accessed is False:
+            # Or a header that says so (`Vary`) would tell that there was something to be asked.
+            session.accessed = False  # type: ignore[union-attr]  # None has no such attribute
+        return may_see
+
+    def _asked(self, may_see: Callable[[], object]) -> bool:
         try:
-            return _is_yes(current_app.ensure_sync(self._may_see)())
+            # What is looked up for this is none of the request's lookups.
+            with self._new_scope() as scope:
+                try:
+                    return _is_yes(current_app.ensure_sync(may_see)())
+                finally:
+                    if not scope.loaders:
+                        scope.watch = None  # it has looked nothing up
+                    elif isinstance(scope.watch, Record):
+                        scope.watch.name = scope.watch.group = ENDPOINT
         except Exception:
             logger.exception("Who may see the inspector could not be told; nobody, then.")
             return False
 
     def _page(self, page: str) -> Response:
-        root = request.script_root + ROOT
+        root = quote(request.script_root) + ROOT
         kind, _, rest = page.partition("/")
         if page == "":
             return _html(pages.requests_page(self._kept, root))
         if page == "totals":
             return _html(pages.totals_page(self._kept, root))
         if page == "totals.json":
-            return jsonify(self._kept.totals.as_data())
+            # By no provider of the application's, which may put it into another form.
+            totals = json.dumps(self._kept.totals.as_data())
+            return Response(totals, mimetype="application/json")
         if page == "style.css":
             return Response(pages.style(), mimetype="text/css")
         record = self._kept.find(rest) if kind == "requests" else None
