@@ -24,7 +24,7 @@ from werkzeug.exceptions import HTTPException
 
 from flask_dataloaders import DataLoaders
 
-from .broker_account import BrokerAccount
+from .broker_side.account import BrokerAccount
 from .brokers.client import BrokerClient
 from .brokers.errors import BrokerError
 from .brokers.registry import BROKERS

@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from dataloaders.symbols import symtoken
 
-from .broker_account import POSITIONS
+from .broker_side.account import POSITIONS
 from .contract_sample import WATCHABLE, pick_instruments
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ def broker_process(database: str) -> Iterator[str]:
         ServerStartError: It does not start; why, it has written to the standard error itself.
     """
     arguments = ("--database", database)
-    with server_process("examples.trading.broker_server", *arguments) as url:
+    with server_process("examples.trading.broker_side.server", *arguments) as url:
         yield url
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from examples.trading.broker_account import BrokerAccount
+    from examples.trading.broker_side.account import BrokerAccount
 
 # The examples are in the source only, not in what is installed.
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -50,7 +50,7 @@ def _new_process() -> None:
 @pytest.fixture
 def serve(contract: Path) -> Callable[..., AbstractContextManager[dict[str, str]]]:
     """Starts a broker with an account and both variants; gives the variants' addresses."""
-    from examples.trading.broker_server import BrokerServer, running
+    from examples.trading.broker_side.server import BrokerServer, running
     from examples.trading.serving import app_serving
 
     @contextmanager

@@ -10,8 +10,8 @@ import pytest
 
 from dataloaders.observe import Listener, Observer
 from examples.trading.app import close_app, create_app
-from examples.trading.broker_account import POSITIONS, BrokerAccount
-from examples.trading.broker_server import BrokerServer, running
+from examples.trading.broker_side.account import POSITIONS, BrokerAccount
+from examples.trading.broker_side.server import BrokerServer, running
 from examples.trading.brokers.registry import BROKERS
 from examples.trading.operations import LEGS, SUBSCRIBED, Operation, operations_on
 from tests.examples.contracts import url_of

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from examples.trading.app import close_app, create_app
-from examples.trading.broker_account import BrokerAccount
-from examples.trading.broker_server import BrokerServer, running
+from examples.trading.broker_side.account import BrokerAccount
+from examples.trading.broker_side.server import BrokerServer, running
 from examples.trading.operations import operations_on
 from tests.examples.contracts import url_of
 from tests.observe.reading import samples_of, value_of

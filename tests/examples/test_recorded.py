@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from dataloaders.symbols import import_contract
-from examples.trading.broker_account import BrokerAccount
+from examples.trading.broker_side.account import BrokerAccount
 from examples.trading.brokers.registry import BROKERS
 from examples.trading.comparison import differences
 from examples.trading.serving import Answer, ask

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from examples.trading.app import create_app
-from examples.trading.broker_account import BrokerAccount
+from examples.trading.broker_side.account import BrokerAccount
 from examples.trading.brokers.ordinal import segments as ordinal
 from examples.trading.brokers.registry import BROKERS
 from examples.trading.brokers.wicker import segments as wicker

@@ -8,12 +8,12 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from examples.trading.broker_side import reply_to
+from examples.trading.broker_side.replies import reply_to
 
 from .errors import BrokerError
 
 if TYPE_CHECKING:
-    from examples.trading.broker_account import BrokerAccount
+    from examples.trading.broker_side.account import BrokerAccount
 
 
 class Transport(Protocol):

@@ -11,14 +11,14 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.pool import NullPool
 
 from dataloaders.symbols import symtoken
+from examples.trading.contract_sample import SHARES, pick_instruments
 
-from .broker_prices import close_paise, last_paise, rupees_of
-from .contract_sample import SHARES, pick_instruments
+from .prices import close_paise, last_paise, rupees_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .contract_sample import Instrument
+    from examples.trading.contract_sample import Instrument
 
     Row = dict[str, Any]
 

@@ -12,14 +12,14 @@ from urllib.parse import parse_qs
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from .broker_account import OrderRefusedError
-from .brokers.api import Asked
-from .brokers.kite.server import API as KITE
-from .brokers.ordinal.server import API as ORDINAL
-from .brokers.wicker.server import API as WICKER
+from .account import OrderRefusedError
+from .api import Asked
+from .kite import API as KITE
+from .ordinal import API as ORDINAL
+from .wicker import API as WICKER
 
 if TYPE_CHECKING:
-    from .broker_account import BrokerAccount
+    from .account import BrokerAccount
 
 _ROUTES: Final = Map(
     [

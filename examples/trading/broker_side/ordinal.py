@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from examples.trading.broker_prices import candles, close_paise, last_paise, rupees_of, volume
-from examples.trading.brokers.api import Api
+from examples.trading.brokers.ordinal.segments import CODES, EXCHANGES
 
-from .segments import CODES, EXCHANGES
+from .api import Api
+from .prices import candles, close_paise, last_paise, rupees_of, volume
 
 if TYPE_CHECKING:
-    from examples.trading.broker_account import BrokerAccount, Row
-    from examples.trading.brokers.api import Asked
-
-    from .payloads import (
+    from examples.trading.brokers.ordinal.payloads import (
         OrdinalHolding,
         OrdinalNewOrder,
         OrdinalOrder,
         OrdinalPosition,
         OrdinalTrade,
     )
+
+    from .account import BrokerAccount, Row
+    from .api import Asked
 
 
 def _positions(account: BrokerAccount, _asked: Asked) -> list[OrdinalPosition]:

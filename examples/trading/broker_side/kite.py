@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from examples.trading.broker_prices import candles, close_paise, last_paise, rupees_of, volume
-from examples.trading.brokers.api import Api
+from .api import Api
+from .prices import candles, close_paise, last_paise, rupees_of, volume
 
 if TYPE_CHECKING:
-    from examples.trading.broker_account import BrokerAccount
-    from examples.trading.brokers.api import Asked
+    from .account import BrokerAccount
+    from .api import Asked
 
 
 def _positions(account: BrokerAccount, _asked: Asked) -> object:

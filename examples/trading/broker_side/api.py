@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from examples.trading.broker_account import BrokerAccount
+    from .account import BrokerAccount
 
 
 class Asked(NamedTuple):

@@ -1,7 +1,7 @@
 """The broker that the application trades with: an HTTP server of its own.
 
-As a process: `python -m examples.trading.broker_server --database URL [--port N]`. It prints its
-address, and serves until its standard input ends.
+As a process: `python -m examples.trading.broker_side.server --database URL [--port N]`. It prints
+its address, and serves until its standard input ends.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, cast
 
-from .broker_account import BrokerAccount
-from .broker_side import reply_to
-from .contract_sample import ContractTooSmallError
+from examples.trading.contract_sample import ContractTooSmallError
+
+from .account import BrokerAccount
+from .replies import reply_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

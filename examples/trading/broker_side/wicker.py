@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from examples.trading.broker_prices import candles, close_paise, last_paise, rupees_of, volume
-from examples.trading.brokers.api import Api
+from examples.trading.brokers.wicker.segments import EXCHANGES, SEGMENTS
 
-from .segments import EXCHANGES, SEGMENTS
+from .api import Api
+from .prices import candles, close_paise, last_paise, rupees_of, volume
 
 if TYPE_CHECKING:
-    from examples.trading.broker_account import BrokerAccount, Row
-    from examples.trading.brokers.api import Asked
-
-    from .payloads import (
+    from examples.trading.brokers.wicker.payloads import (
         Instrument,
         WickerHolding,
         WickerNewOrder,
@@ -21,6 +18,9 @@ if TYPE_CHECKING:
         WickerPosition,
         WickerTrade,
     )
+
+    from .account import BrokerAccount, Row
+    from .api import Asked
 
 
 def _positions(account: BrokerAccount, _asked: Asked) -> object:
