@@ -66,11 +66,14 @@ _DEFAULTS = {
 }
 
 
-def create_app(config: Mapping[str, object] | None = None) -> Flask:
+def create_app(
+    config: Mapping[str, object] | None = None, transport: Transport | None = None
+) -> Flask:
     """Makes the application.
 
     Args:
         config: Settings, which have priority over those of the environment.
+        transport: The way to the broker, in place of `TRADING_BROKER_URL`.
 
     Raises:
         ValueError: A setting of the broker's or the lookups' is not what it has to be.
@@ -79,7 +82,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.json = ExactJSONProvider(app)
     app.config.from_mapping({name: os.environ.get(name, _DEFAULTS[name]) for name in _DEFAULTS})
     app.config.from_mapping(config)
-    client = BrokerClient(_way_to_the_broker(app), _broker(app))
+    client = BrokerClient(transport or _way_to_the_broker(app), _broker(app))
     engine = create_engine(app.config["TRADING_DATABASE_URI"])
     app.extensions[_ENGINE] = engine
     app.extensions[EXTENSION] = _lookups(app, engine)

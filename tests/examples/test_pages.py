@@ -10,6 +10,7 @@ import pytest
 
 from examples.trading.app import close_app, create_app
 from examples.trading.broker_side.account import BrokerAccount
+from examples.trading.broker_side.listing import Listing
 from examples.trading.broker_side.server import BrokerServer, running
 from examples.trading.brokers.registry import BROKERS
 from tests.examples.contracts import MODES, url_of
@@ -84,7 +85,7 @@ def test_each_book_has_a_page_that_takes_one_query(contract: Path, broker: str, 
 
 def test_what_the_broker_wrote_is_text(contract: Path) -> None:
     hostile = "<script>alert('x')</script>"
-    account = BrokerAccount(url_of(contract), orders=[order(status_message=hostile)])
+    account = BrokerAccount(Listing(url_of(contract)), orders=[order(status_message=hostile)])
     with running(BrokerServer(account)) as url:
         answers = shown_by(contract, url, "kite", "/pages/orders")
     for answer in answers.values():
@@ -93,7 +94,7 @@ def test_what_the_broker_wrote_is_text(contract: Path) -> None:
 
 
 def test_an_empty_book_and_a_broker_that_is_down_are_pages_too(contract: Path) -> None:
-    with running(BrokerServer(BrokerAccount(url_of(contract)))) as url:
+    with running(BrokerServer(BrokerAccount(Listing(url_of(contract))))) as url:
         for answer in shown_by(contract, url, "kite", "/pages/holdings").values():
             assert (answer.status_code, Cells(answer.text).rows) == (200, [])
             assert "There are none." in answer.text

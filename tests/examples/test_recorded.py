@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 
 from dataloaders.symbols import import_contract
 from examples.trading.broker_side.account import BrokerAccount
+from examples.trading.broker_side.listing import Listing
 from examples.trading.brokers.registry import BROKERS
 from examples.trading.comparison import differences
 from examples.trading.serving import Answer, ask
@@ -51,7 +52,7 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def account(contract: Path) -> BrokerAccount:
     positions = recorded("positions")
     return BrokerAccount(
-        url_of(contract),
+        Listing(url_of(contract)),
         positions["net"],
         recorded("orders"),
         day_positions=positions["day"],

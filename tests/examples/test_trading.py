@@ -14,6 +14,7 @@ import pytest
 
 from examples.trading.app import create_app
 from examples.trading.broker_side.account import BrokerAccount
+from examples.trading.broker_side.listing import Listing
 from examples.trading.brokers.ordinal import segments as ordinal
 from examples.trading.brokers.registry import BROKERS
 from examples.trading.brokers.wicker import segments as wicker
@@ -155,7 +156,7 @@ def test_variants_answer_alike_with_as_many_queries_as_lookups_and_with_one(
 def test_basket_reaches_the_broker_in_its_own_terms(
     contract: Path, serve: Serve, operations: dict[str, Operation], broker: str
 ) -> None:
-    account = BrokerAccount(url_of(contract))
+    account = BrokerAccount(Listing(url_of(contract)))
     with serve(account, broker) as urls:
         answers = run(urls, operations["/basket"])
     legs = json.loads(operations["/basket"].body or "")["orders"]
@@ -218,7 +219,7 @@ def test_subscription_says_how_prices_are_read(
     broker: str,
     segments: dict[str, object],
 ) -> None:
-    with serve(BrokerAccount(url_of(contract)), broker) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract))), broker) as urls:
         answers = run(urls, operations["/subscription"])
     expected = [
         query(
@@ -267,7 +268,7 @@ def test_what_two_instruments_share_at_the_broker_is_the_first_one(
         query(contract, "SELECT symbol, token FROM symtoken WHERE id = ?", row_id)[0]
         for *_, row_id in shared
     ]
-    with serve(BrokerAccount(url_of(contract), rows), broker) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract)), rows), broker) as urls:
         for variant in VARIANTS:
             positions = data(ask(urls[variant], "GET", "/positions"))
             assert [(row["symbol"], row["token"]) for row in positions] == first
@@ -292,7 +293,7 @@ def test_unknown_positions_keep_the_brokers_names(
         position(instrument_token=int(token)),
         position(tradingsymbol="GOLDM19FEBFUT", exchange="MCX", instrument_token=53_500_263),
     ]
-    with serve(BrokerAccount(url_of(contract), rows), broker) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract)), rows), broker) as urls:
         naive, batched = (ask(urls[variant], "GET", "/positions") for variant in VARIANTS)
     assert data(naive) == data(batched)
     assert [row["symbol"] for row in data(batched)] == names
@@ -312,7 +313,7 @@ def test_amounts_are_exact(contract: Path, serve: Serve, broker: str) -> None:
         position(quantity=-2, multiplier=1000, last_price=0.7, buy_value=0, sell_value=2100.1),
         position(quantity=0, average_price=0, last_price=72, buy_value=0.1, sell_value=0.3),
     ]
-    with serve(BrokerAccount(url_of(contract), rows), broker) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract)), rows), broker) as urls:
         for variant in VARIANTS:
             positions = data(ask(urls[variant], "GET", "/positions"))
             assert [(row["average_price"], row["ltp"], row["pnl"]) for row in positions] == [
@@ -336,7 +337,7 @@ def test_order_book_finds_renamed_instruments_and_shows_unknown_ones(
         order(tradingsymbol="USDINR19JUNFUT", exchange="CDS", instrument_token=987_654_321),
         order(status="CANCELLED", status_message=None),
     ]
-    with serve(BrokerAccount(url_of(contract), orders=orders)) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract)), orders=orders)) as urls:
         naive, batched = (ask(urls[variant], "GET", "/orders") for variant in VARIANTS)
     assert data(naive) == data(batched)
     assert [(row["symbol"], row["status"], row["message"]) for row in data(batched)] == [
@@ -352,7 +353,7 @@ def test_order_book_finds_renamed_instruments_and_shows_unknown_ones(
 @of_every_broker
 def test_placed_orders_are_in_the_order_book(contract: Path, serve: Serve, broker: str) -> None:
     legs = basket(leg(quantity=5), leg(pricetype="LIMIT", price="812.40", action="SELL"))
-    with serve(BrokerAccount(url_of(contract)), broker) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract))), broker) as urls:
         for number, variant in enumerate(VARIANTS, start=1):
             placed = data(ask(urls[variant], "POST", "/basket", legs))
             book = data(ask(urls[variant], "GET", "/orders"))
@@ -377,7 +378,9 @@ def test_order_and_position_book_are_the_same_with_every_broker(
         contract, "SELECT token FROM symtoken WHERE symbol = 'SBIN' AND exchange = 'NSE'"
     )
     rejected = order(instrument_token=int(token))
-    account = BrokerAccount(url_of(contract), history.positions, [*history.orders(), rejected])
+    account = BrokerAccount(
+        Listing(url_of(contract)), history.positions, [*history.orders(), rejected]
+    )
     with serve(account) as kite, serve(account, broker) as other:
         for path in ("/orders", "/positions"):
             expected = data(ask(kite["naive"], "GET", path))
@@ -393,7 +396,7 @@ def test_each_book_of_kites_takes_one_query(contract: Path, serve: Serve, book: 
     history = BrokerAccount.with_a_history(url_of(contract))
     traded = {"trade_id": "1", "fill_timestamp": "2026-08-18 10:15:00"}
     account = BrokerAccount(
-        url_of(contract),
+        Listing(url_of(contract)),
         history.positions,
         history.orders(),
         day_positions=history.positions,
@@ -409,7 +412,7 @@ def test_each_book_of_kites_takes_one_query(contract: Path, serve: Serve, book: 
 
 @of_every_broker
 def test_nothing_is_asked_for_an_empty_book(contract: Path, serve: Serve, broker: str) -> None:
-    with serve(BrokerAccount(url_of(contract)), broker) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract))), broker) as urls:
         for variant in VARIANTS:
             for book in BROKERS[broker].books:
                 answer = ask(urls[variant], "GET", f"/{book}")
@@ -418,7 +421,7 @@ def test_nothing_is_asked_for_an_empty_book(contract: Path, serve: Serve, broker
 
 @of_every_broker
 def test_unknown_legs_are_refused_on_their_own(contract: Path, serve: Serve, broker: str) -> None:
-    account = BrokerAccount(url_of(contract))
+    account = BrokerAccount(Listing(url_of(contract)))
     legs = basket(leg(symbol="NOSUCH"), leg(), leg(exchange="NYSE"))
     only_unknown = basket(leg(symbol="NOSUCH"))
     with serve(account, broker) as urls:
@@ -440,7 +443,7 @@ def test_unknown_symbols_are_left_out_of_a_subscription(
 ) -> None:
     unknown = {"symbol": "NOSUCH", "exchange": "NSE"}
     body = json.dumps({"mode": "full", "symbols": [unknown, {"symbol": "TCS", "exchange": "BSE"}]})
-    with serve(BrokerAccount(url_of(contract)), broker) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract))), broker) as urls:
         naive, batched = (
             data(ask(urls[variant], "POST", "/subscription", body)) for variant in VARIANTS
         )
@@ -492,7 +495,7 @@ BAD_BASKETS = [
 def test_bad_baskets_are_refused_and_nothing_is_placed(
     contract: Path, serve: Serve, variant: str
 ) -> None:
-    account = BrokerAccount(url_of(contract))
+    account = BrokerAccount(Listing(url_of(contract)))
     with serve(account) as urls:
         for body, reason in BAD_BASKETS:
             answer = ask(urls[variant], "POST", "/basket", body)
@@ -506,7 +509,7 @@ def test_an_unknown_mode_and_an_unknown_path_are_refused(
     contract: Path, serve: Serve, variant: str
 ) -> None:
     body = json.dumps({"mode": "all", "symbols": [{"symbol": "TCS", "exchange": "BSE"}]})
-    with serve(BrokerAccount(url_of(contract))) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract)))) as urls:
         answer = ask(urls[variant], "POST", "/subscription", body)
         assert (answer.status, message(answer)) == (
             400,
@@ -570,7 +573,7 @@ def test_a_broker_that_sends_no_json_is_a_bad_gateway(contract: Path, babbling_b
 def test_rows_that_lack_a_field_are_a_bad_gateway(contract: Path, serve: Serve) -> None:
     row = position()
     del row["last_price"]
-    with serve(BrokerAccount(url_of(contract), [position(), row])) as urls:
+    with serve(BrokerAccount(Listing(url_of(contract)), [position(), row])) as urls:
         answer = ask(urls["batched"], "GET", "/positions")
     assert answer.status == 502
     assert message(answer) == "Row 1 of the broker's /portfolio/positions has no last_price."
@@ -617,7 +620,7 @@ def test_nested_answers_that_lack_something_are_a_bad_gateway(
 def test_the_brokers_refusals_are_passed_on(
     other_contract: Path, serve: Serve, operations: dict[str, Operation], broker: str
 ) -> None:
-    with serve(BrokerAccount(url_of(other_contract)), broker) as urls:
+    with serve(BrokerAccount(Listing(url_of(other_contract))), broker) as urls:
         for answer in run(urls, operations["/basket"]).values():
             results = data(answer)
             assert {row["status"] for row in results} == {"error"}

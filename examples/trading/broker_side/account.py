@@ -7,12 +7,10 @@ from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import create_engine, select
-from sqlalchemy.pool import NullPool
-
-from dataloaders.symbols import symtoken
 from examples.trading.contract_sample import SHARES, pick_instruments
 
+from .errors import OrderRefusedError
+from .listing import Listing
 from .prices import close_paise, last_paise, rupees_of
 
 if TYPE_CHECKING:
@@ -28,15 +26,11 @@ HOLDINGS: Final = 20
 _TIMESTAMP = "2026-08-18 10:15:00"
 
 
-class OrderRefusedError(Exception):
-    """An order that the broker does not take."""
-
-
 class BrokerAccount:
     """An account, kept in rows as Kite Connect sends them.
 
     Args:
-        database: SQLAlchemy's URL of the master contract, which orders are checked against.
+        listing: The broker's instruments, which orders are checked against.
         positions: The net positions.
         orders: The orders so far; new ones are added.
         day_positions: The positions of the day's trades alone.
@@ -46,7 +40,7 @@ class BrokerAccount:
 
     def __init__(
         self,
-        database: str,
+        listing: Listing,
         positions: Iterable[Row] = (),
         orders: Iterable[Row] = (),
         *,
@@ -54,10 +48,7 @@ class BrokerAccount:
         trades: Iterable[Row] = (),
         holdings: Iterable[Row] = (),
     ) -> None:
-        self._listed = _listed_by_token(database)
-        self._tokens = {
-            name: int(token) for token, names in reversed(self._listed.items()) for name in names
-        }
+        self.listing = listing
         self._numbers = count(1)
         self._lock = threading.Lock()
         self.positions = list(positions)
@@ -76,7 +67,7 @@ class BrokerAccount:
         positions = [_position(each) for each in pick_instruments(database, POSITIONS)]
         shares = pick_instruments(database, HOLDINGS, SHARES)
         account = cls(
-            database,
+            Listing(database),
             positions,
             day_positions=positions[::2],
             holdings=[_holding(instrument) for instrument in shares],
@@ -128,41 +119,9 @@ class BrokerAccount:
                 raise OrderRefusedError(f"The order is incomplete: {error!r}.") from error
         return total // 5
 
-    def knows(self, token: object) -> bool:
-        """Whether an instrument has a token."""
-        return str(token) in self._listed
-
-    def named(self, brsymbol: str, brexchange: str) -> int | None:
-        """Returns the token of an instrument; None if there is none of that name."""
-        return self._tokens.get((brsymbol, brexchange))
-
-    def check_tokens(self, tokens: Iterable[object]) -> None:
-        """Refuses tokens that no instrument has.
-
-        Raises:
-            OrderRefusedError: There are such.
-        """
-        unknown = [token for token in tokens if not self.knows(token)]
-        if unknown:
-            raise OrderRefusedError(f"No instrument has the token {unknown[0]!r}.")
-
     def _check(self, order: Row) -> None:
-        wanted = (order["tradingsymbol"], order["exchange"])
-        if wanted not in self._listed.get(str(order["instrument_token"]), ()):
-            raise OrderRefusedError(
-                f"{wanted[0]} on {wanted[1]} has another token than {order['instrument_token']}."
-            )
-
-
-def _listed_by_token(database: str) -> dict[str, list[tuple[str, str]]]:
-    """Reads which (broker's symbol, broker's exchange) each token stands for."""
-    listed: dict[str, list[tuple[str, str]]] = {}
-    columns = symtoken.c
-    query = select(columns.token, columns.brsymbol, columns.brexchange)
-    with create_engine(database, poolclass=NullPool).connect() as connection:
-        for token, brsymbol, brexchange in connection.execute(query):
-            listed.setdefault(token, []).append((brsymbol, brexchange))
-    return listed
+        name = order["tradingsymbol"], order["exchange"]
+        self.listing.check_name(*name, order["instrument_token"])
 
 
 def _market_order(instrument: Instrument) -> Row:

@@ -27,7 +27,7 @@ def _margin(account: BrokerAccount, asked: Asked) -> object:
 
 def _quotes(account: BrokerAccount, asked: Asked) -> object:
     names = asked.query["i"]
-    tokens = {name: account.named(*reversed(name.split(":", 1))) for name in names}
+    tokens = {name: account.listing.token_of(*reversed(name.split(":", 1))) for name in names}
     return {name: _quote(token) for name, token in tokens.items() if token is not None}
 
 
@@ -42,7 +42,7 @@ def _quote(token: int) -> object:
 
 def _candles(account: BrokerAccount, asked: Asked) -> object:
     token = asked.path["token"]
-    account.check_tokens([token])
+    account.listing.check_tokens([token])
     span = (asked.query["from"][0], asked.query["to"][0])
     return {
         "candles": [
@@ -54,7 +54,7 @@ def _candles(account: BrokerAccount, asked: Asked) -> object:
 
 def _subscribe(account: BrokerAccount, asked: Asked) -> object:
     mode, tokens = asked.document["v"] if asked.document.get("a") == "mode" else ("", [])
-    account.check_tokens(tokens)
+    account.listing.check_tokens(tokens)
     return {"mode": mode, "tokens": tokens}
 
 

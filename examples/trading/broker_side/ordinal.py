@@ -123,13 +123,13 @@ def _quotes(account: BrokerAccount, asked: Asked) -> object:
             "vo": str(volume(int(each["tk"]))),
         }
         for each in asked.document
-        if account.knows(each["tk"])
+        if account.listing.has_token(each["tk"])
     ]
 
 
 def _candles(account: BrokerAccount, asked: Asked) -> object:
     token = asked.document["tk"]
-    account.check_tokens([token])
+    account.listing.check_tokens([token])
     span = (asked.document["fr"], asked.document["to"])
     return [
         {"tm": time, "px": " ".join(str(rupees_of(price)) for price in prices), "vo": str(traded)}
@@ -139,7 +139,7 @@ def _candles(account: BrokerAccount, asked: Asked) -> object:
 
 def _subscribe(account: BrokerAccount, asked: Asked) -> object:
     wanted = asked.document["in"]
-    account.check_tokens(token for tokens in wanted.values() for token in tokens)
+    account.listing.check_tokens(token for tokens in wanted.values() for token in tokens)
     return asked.document
 
 

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from .account import OrderRefusedError
 from .api import Asked
+from .errors import OrderRefusedError
 from .kite import API as KITE
 from .ordinal import API as ORDINAL
 from .wicker import API as WICKER

@@ -130,7 +130,11 @@ def _order_to_place(order: WickerNewOrder) -> Row:
 def _quotes(account: BrokerAccount, asked: Asked) -> object:
     wanted: list[Instrument] = asked.document["instruments"]
     return {
-        "quotes": {_key(each): _quote(each["id"]) for each in wanted if account.knows(each["id"])}
+        "quotes": {
+            _key(each): _quote(each["id"])
+            for each in wanted
+            if account.listing.has_token(each["id"])
+        }
     }
 
 
@@ -144,7 +148,7 @@ def _quote(token: int) -> object:
 
 def _candles(account: BrokerAccount, asked: Asked) -> object:
     token = asked.document["instrument"]["id"]
-    account.check_tokens([token])
+    account.listing.check_tokens([token])
     span = (asked.document["from"], asked.document["to"])
     found = {}
     for time, *prices, traded in candles(token, asked.document["each"], *span):
@@ -156,7 +160,9 @@ def _candles(account: BrokerAccount, asked: Asked) -> object:
 
 def _subscribe(account: BrokerAccount, asked: Asked) -> object:
     modes = asked.document["subscribe"]
-    account.check_tokens(each["id"] for instruments in modes.values() for each in instruments)
+    account.listing.check_tokens(
+        each["id"] for instruments in modes.values() for each in instruments
+    )
     return modes
 
 
