@@ -12,7 +12,7 @@ from .errors import DataLoaderError, shown
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .loader import DataLoader
 
@@ -78,14 +78,33 @@ differences = Differences()
 class Shadow:
     """Has a loader that batches asked beside one that does not.
 
+    Both are made when they are first used: a loader is made in this mode before the `__init__` of
+    its own class has given it all that its batch function needs.
+
     Args:
-        single: Asks for each key alone.
-        batched: Batches.
+        make: Makes the two: one that asks for each key alone, and one that batches.
     """
 
-    def __init__(self, single: DataLoader[Any, Any], batched: DataLoader[Any, Any]) -> None:
-        self.single = single
-        self.batched = batched
+    def __init__(
+        self, make: Callable[[], tuple[DataLoader[Any, Any], DataLoader[Any, Any]]]
+    ) -> None:
+        self._make = make
+        self._made: list[tuple[DataLoader[Any, Any], DataLoader[Any, Any]]] = []
+
+    @property
+    def single(self) -> DataLoader[Any, Any]:
+        """Asks for each key alone."""
+        return self._both()[0]
+
+    @property
+    def batched(self) -> DataLoader[Any, Any]:
+        """Batches."""
+        return self._both()[1]
+
+    def _both(self) -> tuple[DataLoader[Any, Any], DataLoader[Any, Any]]:
+        if not self._made:
+            self._made.append(self._make())
+        return self._made[0]  # threads that come at once make several, and agree on the first
 
     def compare(self, keys: Sequence[Any], outcomes: Sequence[Any]) -> None:
         """Asks in this thread for keys whose outcomes are known, and compares.

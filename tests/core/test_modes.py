@@ -555,3 +555,29 @@ def test_a_setting_that_is_no_mode_is_an_error() -> None:
 
     with pytest.raises(ConfigurationError, match="on, shadow or off"):
         checked_mode("DATALOADERS_MODE", "maybe")
+
+
+def test_in_a_process_in_shadow_mode_a_loader_has_what_its_own_init_gives_it() -> None:
+    program = (
+        "from dataloaders import DataLoader\n"
+        "from dataloaders.shadow import differences\n"
+        "class Doubling(DataLoader):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.factor, self.asked = 2, []\n"
+        "    def batch_load(self, keys):\n"
+        "        self.asked.append(keys)\n"
+        "        return [key * self.factor for key in keys]\n"
+        "loader = Doubling()\n"
+        "print(loader.get_many([1, 2]), loader.asked)\n"
+        "print(differences.compared, differences.changed, differences.differed)\n"
+    )
+    done = subprocess.run(  # noqa: S603 - this test's own program
+        [sys.executable, "-c", program],
+        env={"DATALOADERS_MODE": "shadow"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "[2, 4] [[1], [2], [1, 2]]\n2 0 0\n"
