@@ -32,6 +32,10 @@ test: $(VENV)/.installed-test $(GUNICORN25)/.installed servers ## Run all tests
 	DATALOADERS_TEST_GUNICORN25_PYTHON=$(abspath $(GUNICORN25)/bin/python) \
 		$(VENV)/bin/python -m pytest
 
+.PHONY: compare
+compare: $(VENV)/.installed-test servers ## Compare the demo's two variants on 10,000 generated requests (DATABASE=sqlite)
+	$(VENV)/bin/python -m tests.examples.comparing $(if $(DATABASE),--database $(DATABASE))
+
 # Tests start the system's MariaDB, Redis, Prometheus and Chromium. Where one is missing, pytest says what was
 # left out.
 .PHONY: servers
