@@ -252,7 +252,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             self.view = given.tiers.view(self, None)
         self._shadow: Shadow | None = None
         if mode == modes.SHADOW and self.may_be_compared:
-            self._shadow = Shadow(self._like_it(modes.OFF), self._like_it(modes.ON))
+            self._shadow = Shadow(self._like_it)
 
     def _like_it(self, mode: str) -> Self:
         """Returns a loader that was made in the same way, in another mode."""

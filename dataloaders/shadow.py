@@ -6,13 +6,15 @@ import logging
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import DataLoaderError, shown
+from .modes import OFF, ON
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .loader import DataLoader
 
@@ -78,14 +80,25 @@ differences = Differences()
 class Shadow:
     """Has a loader that batches asked beside one that does not.
 
+    Both are made when they are first needed: a subclass may give itself attributes after the
+    constructor of its base class, and they are to have these as well.
+
     Args:
-        single: Asks for each key alone.
-        batched: Batches.
+        make: Makes a loader like the one that is asked, in a mode.
     """
 
-    def __init__(self, single: DataLoader[Any, Any], batched: DataLoader[Any, Any]) -> None:
-        self.single = single
-        self.batched = batched
+    def __init__(self, make: Callable[[str], DataLoader[Any, Any]]) -> None:
+        self._make = make
+
+    @cached_property
+    def single(self) -> DataLoader[Any, Any]:
+        """Asks for each key alone."""
+        return self._make(OFF)
+
+    @cached_property
+    def batched(self) -> DataLoader[Any, Any]:
+        """Batches."""
+        return self._make(ON)
 
     def compare(self, keys: Sequence[Any], outcomes: Sequence[Any]) -> None:
         """Asks in this thread for keys whose outcomes are known, and compares.
