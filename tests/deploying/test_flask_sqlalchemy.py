@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHECKS = """
+from threading import Thread
 from sqlalchemy import event
-from sqlalchemy_app import User, app, db
+from sqlalchemy_app import User, UserLoader, app, db
 
 with app.app_context():
     db.create_all()
@@ -31,6 +32,15 @@ assert client.get("/users").get_json() == [f"user {id}" for id in range(1, 21)] 
 assert len(sent) == 1, sent
 assert client.post("/users/7").get_json() == ["user 7", "renamed", "renamed"]
 assert max(out) == 2, out  # the session's, and the batch's
+def in_a_thread():
+    with app.app_context():
+        found.append(UserLoader.current().get(3).name)
+
+found = []
+thread = Thread(target=in_a_thread)
+thread.start()
+thread.join()
+assert found == ["user 3"]
 with app.app_context():
     assert db.engine.pool.checkedout() == 0
     db.engine.dispose()
