@@ -12,7 +12,7 @@ from .calls import Calls, handed_by
 from .effects import Effects
 from .finding import BY_HAND, ONE_LINE, SEEN
 from .mending import Mender, RefusedError
-from .names import last_name
+from .names import Reaching, last_name
 from .rows import RowKinds
 from .syntax import arguments, loaded_names
 from .values import FIXED, Trace, Tracer
@@ -224,7 +224,7 @@ class Judge:
     def _is_announced(self, lookup: Lookup, loop: Loop, of_others: tuple[str, ...]) -> bool:
         """Whether the loop's rows, or keys before it, are announced to this loader."""
         announcing: list[tuple[cst.BaseExpression, Place]] = []
-        left = [] if loop.rows is None else [loop.rows]
+        left = [] if loop.rows is None else [_written_out(loop.rows, loop.place)]
         while left:
             node = left.pop()
             if not isinstance(node, cst.Call):
@@ -254,6 +254,16 @@ class Judge:
         return (
             loader is not None and lookup.loader is not None and loader.name == lookup.loader.name
         )
+
+
+def _written_out(rows: cst.BaseExpression, place: Place) -> cst.BaseExpression:
+    """Returns what a variable holds for certain, if rows are one."""
+    if isinstance(rows, cst.Name):
+        reaching = Reaching(rows.value, place)
+        binding = reaching.bindings[0] if reaching.is_certain else None
+        if binding is not None and binding.kind == "value" and not binding.way:
+            return binding.value or rows
+    return rows
 
 
 def _frames(frame: Frame | None) -> Iterator[Frame]:

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dataloaders.errors import SymbolNotFoundError
+from dataloaders.modes import ON
 from dataloaders.sql import TableLoader
 from dataloaders.sql.prefix import PrefixAnswer
 
@@ -13,6 +14,8 @@ from .record import Symbol
 from .table import symtoken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dataloaders.sql.sources import Bind
 
 
@@ -41,6 +44,8 @@ class _KinLoader(_ContractLoader):
     need not be the one with the lowest id for its token.
     """
 
+    passes_on = True
+
     def __init__(
         self,
         bind: Bind | None = None,
@@ -53,14 +58,21 @@ class _KinLoader(_ContractLoader):
     def fetch(self, execute: Any, keys: Any) -> list[Any]:  # noqa: ANN401 - as TableLoader has them
         """Asks for the keys, and lets the SymbolLoader know what came."""
         answers = super().fetch(execute, keys)
-        if self._symbols is not None:
-            for answer in answers:
-                if isinstance(answer, PrefixAnswer):
-                    for _, record in answer.rows:
-                        self._symbols.prime((record.symbol, record.exchange), record)
-                elif answer is not None:
-                    self._symbols.prime((answer.symbol, answer.exchange), answer)
+        self.pass_on(answers)
         return answers
+
+    def pass_on(self, answers: Iterable[Any]) -> None:
+        """Lets the SymbolLoader know what was found, unless it was told to ask for it anew."""
+        symbols = self._symbols
+        if symbols is None or self.mode != ON:  # a single query is no batch's answer
+            return
+        for answer in answers:
+            found = [row for _, row in answer.rows] if type(answer) is PrefixAnswer else [answer]
+            for record in found:
+                if isinstance(record, Symbol):
+                    key = (record.symbol, record.exchange)
+                    if symbols.view is None or not symbols.view.bypassed(key):
+                        symbols.prime(key, record)
 
 
 class BrokerSymbolLoader(_KinLoader):

@@ -55,6 +55,7 @@ class View:
         self._moment: Snapshot | None = None
         self._shelf: Shelf | None = None
         self._entry: Callable[[Hashable], tuple[float, Any] | None] = self._first_entry
+        self._passes_on = loader.passes_on
         self._now = 0.0
         self._hits = 0
         self.is_warming = False
@@ -82,6 +83,8 @@ class View:
             self._values.pop(cache_key, None)
             return MISSING
         self._hits += 1
+        if self._passes_on:
+            self._loader.pass_on((answer,))
         return answer
 
     def get_at_once(self, cache_key: Hashable) -> Any:  # noqa: ANN401 - as above
@@ -149,11 +152,16 @@ class View:
 
     def ask(self, function: Callable[[list[Any]], Any], keys: list[Any]) -> list[Any]:
         """Answers a batch, asking the source for what no tier has."""
-        return run(self._answers(function, keys))
+        return self._passed_on(run(self._answers(function, keys)))
 
     async def ask_on_loop(self, function: Callable[[list[Any]], Any], keys: list[Any]) -> list[Any]:
         """The same for a batch function that is async."""
-        return await run_on_loop(self._answers(function, keys))
+        return self._passed_on(await run_on_loop(self._answers(function, keys)))
+
+    def _passed_on(self, found: list[Any]) -> list[Any]:
+        if self._passes_on:
+            self._loader.pass_on(found)
+        return found
 
     def _answers(self, function: Callable[[list[Any]], Any], keys: list[Any]) -> Steps[list[Any]]:
         cache_keys = self._loader.cache_keys_of(keys)

@@ -452,6 +452,22 @@ def test_a_batch_function_that_is_the_loaders_own_method_goes_along(source: Sour
     assert source.asked == [["shadow", 1], ["shadow", 2], ["on", 1, 2]]
 
 
+def test_what_a_subclass_gives_itself_late_is_there_in_shadow(
+    differences: Differences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class LateLoader(DataLoader[int, int]):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = 10
+
+        def batch_load(self, keys: list[int]) -> list[int]:
+            return [self.factor * key for key in keys]
+
+    monkeypatch.setattr("dataloaders.modes.default_mode", lambda: "shadow")
+    assert LateLoader().get_many([1, 2]) == [10, 20]
+    assert (differences.compared, differences.changed, differences.differed) == (2, 0, 0)
+
+
 @pytest.mark.parametrize("mode", ["off", "shadow"])
 def test_a_cache_map_is_only_for_those_that_batch(source: Source, mode: str) -> None:
     kept: dict[Any, Any] = {1: "old"}

@@ -26,7 +26,7 @@ ALLOWED = {
     "forking": set(),
     "form": set(),
     "modes": {"errors"},
-    "shadow": {"errors"},
+    "shadow": {"errors", "modes"},
     "scope": {"errors", "lookahead", "modes", "stats"},
     "loader": {
         *("batch", "cache", "checks", "dispatch", "errors", "forking", "form", "keys", "lookahead"),
@@ -40,7 +40,7 @@ ALLOWED = {
         *("scan", "scope", "stats"),
     },
     "testing": {"errors", "observe", "scope"},
-    "symbols": {"errors", "loader", "scope", "sql"},
+    "symbols": {"errors", "loader", "modes", "scope", "sql"},
     "scan": {"errors"},
     "__init__": {"_version", "errors", "loader", "scope"},
 }

@@ -21,13 +21,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import dataloaders.scope
-from dataloaders import LoaderScope, symbols
+from dataloaders import LoaderScope, modes, symbols
 from dataloaders.errors import (
     ConfigurationError,
     InvalidKeyError,
     NoRegistryError,
     SymbolNotFoundError,
 )
+from dataloaders.shadow import Differences
+from dataloaders.sql.triggers import watch_table
 from dataloaders.symbols import (
     BrokerSymbolLoader,
     Symbol,
@@ -38,6 +40,8 @@ from dataloaders.symbols import (
     replace_contract,
     symtoken,
 )
+from dataloaders.tiers.redis import RedisTier
+from dataloaders.tiers.tiers import Tiers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -196,6 +200,43 @@ def test_each_lookup_answers_as_one_query_does(
     with master.scope():
         keyed = {"exchange": "NSE", column: pairs[0][0]}
         assert lookup(**keyed) == contract.value(column, (pairs[0][0], "NSE"), wanted)
+
+
+@pytest.mark.parametrize("name", LOOKUPS)
+def test_in_shadow_batches_of_each_lookup_are_compared(
+    contract: Contract, master: SymbolMaster, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    differences = Differences()
+    monkeypatch.setattr("dataloaders.shadow.differences", differences)
+    monkeypatch.setattr(modes, "default_mode", lambda: modes.SHADOW)
+    column, wanted = LOOKUPS[name]
+    pairs = contract.pairs(column)
+    with master.scope():
+        answers = [getattr(symbols, name)(*pair) for pair in pairs]
+    assert answers == [contract.value(column, pair, wanted) for pair in pairs]
+    assert (differences.compared, differences.changed, differences.differed) == (len(pairs), 0, 0)
+
+
+@pytest.mark.parametrize("name", ["get_symbol", "get_oa_symbol"])
+@pytest.mark.parametrize("tier", ["process", "redis"])
+def test_what_tiers_have_by_token_or_brokers_symbol_is_known_by_symbol_too(
+    tmp_path: Path, name: str, tier: str, request: pytest.FixtureRequest
+) -> None:
+    contract = Contract(tmp_path / "app.db")
+    watch_table(contract.engine, symtoken)  # or Redis has nothing of what another one has put there
+    redis = RedisTier(request.getfixturevalue("redis_url")) if tier == "redis" else None
+    first = SymbolMaster(contract.engine, tiers=Tiers(redis=redis))
+    second = first if redis is None else SymbolMaster(contract.engine, tiers=Tiers(redis=redis))
+    pairs = [pair for pair in contract.pairs(LOOKUPS[name][0]) if pair[1] == "NFO"][:40]
+    for master in (first, second):
+        contract.statements.clear()
+        with master.scope():
+            found = [getattr(master, name)(*pair) for pair in pairs]
+            brokers = [master.get_br_symbol(symbol, "NFO") for symbol in found]
+        assert brokers == [contract.value("symbol", (each, "NFO"), "brsymbol") for each in found]
+        master.close()
+    assert [each for each in contract.statements if "symtoken" in each] == []
+    contract.close()
 
 
 def test_symbol_info_is_the_whole_row(contract: Contract, master: SymbolMaster) -> None:

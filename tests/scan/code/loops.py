@@ -291,6 +291,23 @@ def announced(rows):
     return found
 
 
+def announced_before(rows):
+    found = []
+    both = get_token.over(rows, lambda row: (turned(row["symbol"]), row["exchange"]))
+    for row in both:
+        found.append(get_token(turned(row["symbol"]), row["exchange"]))  # seen
+    return found
+
+
+def announced_at_times(rows: list):
+    found = []
+    if len(rows) > 1_000:
+        rows = get_token.over(rows, lambda row: (turned(row["symbol"]), row["exchange"]))
+    for row in rows:
+        found.append(get_token(turned(row["symbol"]), row["exchange"]))  # one line: for row in get_token.over(rows, lambda row: (turned(row["symbol"]), row["exchange"])):
+    return found
+
+
 def expected(rows):
     found = []
     SymbolLoader.current().expect([(turned(row["symbol"]), row["exchange"]) for row in rows])
