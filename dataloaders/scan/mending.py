@@ -42,11 +42,13 @@ class Announcement:
         rows: The rows.
         before: The text before them.
         after: The text after them.
+        keys: The parts of a row's key, as code; the text may say the same in several ways.
     """
 
     rows: cst.BaseExpression
     before: str
     after: str
+    keys: tuple[str, ...]
 
 
 class Mender:
@@ -91,10 +93,12 @@ class Mender:
         rows, way = _innermost(loop, rendering.ways, self._lookups)
         certain = frame is None and _is_certain(site.place, loop)
         asker = self._asker(lookup, loop, frame)
+        parts = [_without(part, way) for part in parts]
         fields = _fields(parts, lookup, loop, way, by_name=certain)
-        found = Announcement(rows, f"{asker}.over(", f", {fields})")
+        keys = tuple(map(_code, parts))
+        found = Announcement(rows, f"{asker}.over(", f", {fields})", keys)
         if isinstance(rows, cst.Tuple) and not rows.lpar:
-            found = Announcement(rows, f"{asker}.over((", f"), {fields})")
+            found = Announcement(rows, f"{asker}.over((", f"), {fields})", keys)
         self._check_rows(self._kinds.of(rows, loop.place, None), found, loop)
         return found
 
@@ -420,7 +424,6 @@ def _fields(
     by_name: bool,
 ) -> str:
     """Returns the arguments of `over` that follow the rows."""
-    parts = [_without(part, way) for part in parts]
     names = [_field(part) for part in parts]
     if by_name and all(names) and (lookup.is_function or len(parts) > 1 or not lookup.is_tuple):
         quote = '"'

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .judging import Case
+    from .mending import Announcement
     from .model import Loop
 
 
@@ -123,23 +124,27 @@ def _announced(cases: Iterable[Case]) -> dict[int, list[Change]]:
 
 
 def _changes(cases: Iterable[Case]) -> list[Change]:
-    """Returns what is put around the rows of one loop, each announcement once."""
-    around: dict[int, Change] = {}
-    said: set[tuple[int, str, str]] = set()
+    """Returns what is put around the rows of one loop, each loader's keys once."""
+    once: dict[tuple[int, str, tuple[str, ...]], Announcement] = {}
     for case in cases:
         announcement, loader = case.announcement, case.lookup.loader
         if announcement is None or loader is None:
             continue
+        keys = (id(announcement.rows), loader.name, announcement.keys)
+        # Of several texts for the same keys, the one that names fields is the shortest.
+        once[keys] = min(once.get(keys, announcement), announcement, key=_length)
+    around: dict[int, Change] = {}
+    for announcement in once.values():
         rows = announcement.rows
-        once = (id(rows), loader.name, announcement.after)
-        if once in said:
-            continue
-        said.add(once)
         inner = around.get(id(rows), Change(rows, "", ""))
         around[id(rows)] = Change(
             rows, announcement.before + inner.before, inner.after + announcement.after
         )
     return list(around.values())
+
+
+def _length(announcement: Announcement) -> int:
+    return len(announcement.after)
 
 
 def _mended(loop: Loop, changes: Sequence[Change]) -> MendedLine | None:

@@ -342,7 +342,10 @@ def test_no_statement_of_a_batch_begins_when_its_time_is_over(
     with pytest.raises(BatchTimeoutError):
         limited(CountingLoader, plain).get_many(range(3_200))
     until(lambda: pool_of(plain).checkedout() == 0)
-    assert 1 <= len(ended) <= 11
+    assert len(ended) <= 11  # on a machine with much else to do, it may be over before the first
+    ended.clear()
+    assert names(roomy(CountingLoader, plain).get_many([1, 30])) == ["user 1", None]
+    assert len(ended) == 1
 
 
 class Counting:
