@@ -145,6 +145,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     shared: ClassVar[bool] = False
     """Whether its values are the same for every user, so that requests may share them."""
 
+    passes_on: ClassVar[bool] = False
+    """Whether other loaders are to hear of what tiers had for it; see `pass_on`."""
+
     own_key_types: ClassVar[frozenset[Any]] = PLAIN_TYPES - {type(None)}
     """Types of keys that are cached as they are: what `typed_key` answers, without the call."""
 
@@ -650,6 +653,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         return current_loader(cls)
 
     # -- how it works inside
+
+    def pass_on(self, answers: Iterable[Any]) -> None:
+        """Lets other loaders know what tiers had for this one, if it `passes_on` anything."""
 
     @property
     def batch_function(self) -> BatchFunction:
