@@ -15,72 +15,83 @@ ROOT = Path(__file__).parents[2]
 
 # By file, the loop's line as it begins, and the lookups that it comes to; those in other files,
 # and in functions that the loop calls, under the file that they are in.
-NAMES_OF = ("wicker/instruments.py", "get_symbol", "get_br_symbol", "get_brexchange")
-INSTRUMENT_OF = ("wicker/instruments.py", "get_token", "get_brexchange")
-SYMBOL_OF = ("kite/symbols.py", "get_oa_symbol", "get_symbol")
-OF_BROKERS: dict[tuple[str, str], list[tuple[str, ...]]] = {
-    ("kite/order_data.py", "for leg in legs"): [
-        ("kite/order_data.py", "get_token", "get_br_symbol", "get_brexchange")
+NAMES_OF = ("brokers/wicker/instruments.py", "get_symbol", "get_br_symbol", "get_brexchange")
+INSTRUMENT = ("brokers/wicker/instruments.py", "get_token", "get_brexchange")
+WICKERS_SYMBOL = ("brokers/wicker/instruments.py", "get_symbol")
+KITES_SYMBOL = ("brokers/kite/symbols.py", "get_oa_symbol", "get_symbol")
+LISTED = ("brokers/base.py", "get_token", "get_br_symbol", "get_brexchange")
+OF_EXAMPLE: dict[tuple[str, str], list[tuple[str, ...]]] = {
+    (
+        "brokers/base.py",
+        "return [find_listed(order.symbol, order.exchange) for order in orders]",
+    ): [LISTED],
+    ("brokers/kite/market_data.py", "for each in wanted"): [
+        ("brokers/kite/market_data.py", "get_token", "get_symbol_info", "get_brexchange")
     ],
-    ("kite/position_book.py", "for row in rows"): [
-        ("kite/position_book.py", "get_oa_symbol", "get_token", "get_brexchange")
+    ("brokers/kite/position_book.py", "for row in rows"): [
+        ("brokers/kite/position_book.py", "get_oa_symbol", "get_token", "get_brexchange")
     ],
-    ("kite/subscription.py", "for each in wanted"): [
-        ("kite/subscription.py", "get_token", "get_symbol_info", "get_brexchange")
+    ("brokers/kite/holdings.py", "for row in rows"): [KITES_SYMBOL],
+    ("brokers/kite/order_data.py", "return [_map_order(row) for row in rows]"): [KITES_SYMBOL],
+    ("brokers/kite/trade_book.py", "for row in rows"): [KITES_SYMBOL],
+    ("brokers/ordinal/holdings.py", "for row in rows"): [
+        ("brokers/ordinal/holdings.py", "get_symbol")
     ],
-    ("kite/holdings.py", "for row in rows"): [SYMBOL_OF],
-    ("kite/order_book.py", "return [_map_order(row) for row in rows]"): [SYMBOL_OF],
-    ("kite/quotes.py", "for name, quote in quotes.items()"): [SYMBOL_OF],
-    ("kite/trade_book.py", "for row in rows"): [SYMBOL_OF],
-    ("ordinal/order_book.py", "for row in rows"): [("ordinal/order_book.py", "get_symbol")],
-    ("ordinal/order_data.py", "for leg in legs"): [
-        ("ordinal/order_data.py", "get_token", "get_brexchange", "get_br_symbol")
+    ("brokers/ordinal/market_data.py", "for each in wanted"): [
+        ("brokers/ordinal/market_data.py", "get_symbol_info", "get_token", "get_brexchange")
     ],
-    ("ordinal/position_book.py", "for row in rows"): [
-        ("ordinal/position_book.py", "get_symbol", "get_br_symbol", "get_brexchange")
+    ("brokers/ordinal/order_data.py", "for row in rows"): [
+        ("brokers/ordinal/order_data.py", "get_symbol")
     ],
-    ("ordinal/subscription.py", "for each in wanted"): [
-        ("ordinal/subscription.py", "get_symbol_info", "get_token", "get_brexchange")
+    ("brokers/ordinal/position_book.py", "for row in rows"): [
+        ("brokers/ordinal/position_book.py", "get_symbol", "get_br_symbol", "get_brexchange")
     ],
-    ("wicker/order_book.py", "for order_id, row in rows.items()"): [
-        ("wicker/instruments.py", "get_symbol")
+    ("brokers/ordinal/trade_book.py", "for row in rows"): [
+        ("brokers/ordinal/trade_book.py", "get_symbol")
     ],
-    ("wicker/order_data.py", "return [_new_order(leg) for leg in legs]"): [
-        INSTRUMENT_OF,
-        ("wicker/order_data.py", "get_br_symbol"),
+    ("brokers/wicker/holdings.py", "for row in rows"): [WICKERS_SYMBOL],
+    ("brokers/wicker/order_data.py", "for order_id, row in rows.items()"): [WICKERS_SYMBOL],
+    ("brokers/wicker/trade_book.py", "return [_map_trade(row) for row in rows]"): [WICKERS_SYMBOL],
+    ("brokers/wicker/position_book.py", "for row in rows"): [NAMES_OF],
+    ("brokers/wicker/market_data.py", "for each in wanted"): [
+        INSTRUMENT,
+        ("brokers/wicker/market_data.py", "get_symbol_info"),
     ],
-    ("wicker/position_book.py", "for row in rows"): [NAMES_OF],
-    ("wicker/subscription.py", "for each in wanted"): [
-        INSTRUMENT_OF,
-        ("wicker/subscription.py", "get_symbol_info"),
+    ("services/analytics.py", "for quote in show_quotes(client, wanted)"): [
+        ("services/analytics.py", "get_symbol_info")
     ],
+    ("services/history.py", "for each in wanted"): [LISTED],
+    (
+        "services/option_chain.py",
+        "for row in options_on(engine, underlying, exchange, expiry)",
+    ): [LISTED, ("services/option_chain.py", "get_symbol_info")],
+    ("services/quotes.py", "for each in wanted"): [LISTED],
 }
 
 
-def test_the_examples_brokers() -> None:
+def test_the_example() -> None:
     """Every lookup that a loop comes to, and all of them seen: the demo's figures say so."""
-    brokers = ROOT / "examples" / "trading" / "brokers"
-    found = scan([ROOT / "examples" / "trading"]).findings
+    trading = ROOT / "examples" / "trading"
+    found = scan([trading]).findings
+    of_symbols = [each for each in found if each.unmigrated == "examples.trading.lookups"]
     listed = set()
-    for each in found:
-        if each.path.is_relative_to(brokers):
-            loop = each.loop_path.read_text().splitlines()[each.loop_line - 1].strip().rstrip(":")
-            listed.add(
-                (
-                    str(each.loop_path.relative_to(brokers)),
-                    loop,
-                    str(each.path.relative_to(brokers)),
-                    each.text.partition("(")[0],
-                )
+    for each in of_symbols:
+        loop = each.loop_path.read_text().splitlines()[each.loop_line - 1].strip().rstrip(":")
+        listed.add(
+            (
+                str(each.loop_path.relative_to(trading)),
+                loop,
+                str(each.path.relative_to(trading)),
+                each.text.partition("(")[0],
             )
-            assert each.unmigrated == "examples.trading.lookups"
+        )
     assert listed == {
         (path, loop, file, lookup)
-        for (path, loop), lookups in OF_BROKERS.items()
+        for (path, loop), lookups in OF_EXAMPLE.items()
         for file, *names in lookups
         for lookup in names
     }
-    others = [each for each in found if not each.path.is_relative_to(brokers)]
+    others = [each for each in found if each not in of_symbols]
     assert sorted((each.path.name, each.function, each.unmigrated) for each in others) == [
         ("endpoints.py", "show_many", None),
         ("endpoints.py", "show_many_async", None),
