@@ -121,6 +121,7 @@ class Feed(ABC, Generic[C, K, T]):
         self._resolving: list[Call[C, K]] = []
         self._unsent: list[Call[C, K]] = []
         self._arrivals = 0
+        self._is_renewal_due = False
         self._is_due = False  # whether the broker may have to be told of something
         self.__connection: Connection | None = None
         self._last_error: Exception | None = None
@@ -131,10 +132,11 @@ class Feed(ABC, Generic[C, K, T]):
 
     @abstractmethod
     def resolve(self, keys: list[K]) -> Mapping[K, T | Exception | None]:
-        """Returns the broker's tokens of keys, which are all new ones of a turn.
+        """Returns the broker's tokens of keys: all new ones of a turn, and those to be renewed.
 
         Args:
-            keys: The keys, each once. Their tokens are remembered as long as somebody wants them.
+            keys: The keys, each once. Their tokens are remembered as long as somebody wants them,
+                or until `renew` is called.
 
         Returns:
             A mapping of key to token (or a list of tokens in key order). A key that is unknown is
@@ -211,6 +213,20 @@ class Feed(ABC, Generic[C, K, T]):
         with self.__changed:
             self._wishes.end_all(client)
             self._tell_broker()
+
+    def renew(self) -> None:
+        """Has the tokens of all that is wanted be resolved again, together, in the next turn.
+
+        To be called when keys may have other tokens, as after the master contract was replaced.
+        Whoever wants a key whose token is another one hears of that from then on, and of the old
+        one no longer; of a key that has none any more it hears nothing until a renewal finds one.
+        What `resolve` raises leaves the tokens as they are until the next turn.
+        """
+        with self.__changed:
+            if not self._is_closed and self._wishes.renew():
+                self._is_renewal_due = True
+                self._start()
+                self._wake()
 
     def _checked(self, keys: Iterable[K]) -> list[K]:
         if isinstance(keys, str | bytes):
@@ -330,7 +346,9 @@ class Feed(ABC, Generic[C, K, T]):
     def _has_work(self) -> bool:
         if self._is_closed:
             return False
-        return bool(self._collected) or (self._is_due and self.__connection is not None)
+        if self._collected or self._is_renewal_due:
+            return True
+        return self._is_due and self.__connection is not None
 
     def _take_overdue(self, now: float) -> list[Call[C, K]]:
         if self.__connection is not None:
@@ -352,6 +370,7 @@ class Feed(ABC, Generic[C, K, T]):
             # If it is ended in the middle, the calls are still there for the next thread.
             self._resolving += self._collected
             self._collected = []
+            self._is_renewal_due = False
             keys = self._wishes.begin_turn(key for call in self._resolving for key in call.errors)
         if not keys:
             return {}, {}

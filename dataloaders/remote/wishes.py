@@ -6,7 +6,10 @@ Nothing in here does I/O, reads a clock or takes a lock.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from dataloaders.errors import NoTokenError, SubscriptionLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,6 +50,7 @@ class Wishes(Generic[C, K, T]):
         self._wishes: dict[C, dict[K, Wish]] = {}
         self._counts: dict[K, int] = {}
         self._tokens: dict[K, T] = {}
+        self._old: set[K] = set()  # whose tokens are to be asked for again
         self._turn = 0
 
     def add(self, client: C, keys: Iterable[K], mode: Hashable) -> None:
@@ -67,6 +71,7 @@ class Wishes(Generic[C, K, T]):
                 if not self._counts[key]:
                     del self._counts[key]
                     self._tokens.pop(key, None)
+                    self._old.discard(key)
         if not own:
             self._wishes.pop(client, None)
 
@@ -74,12 +79,20 @@ class Wishes(Generic[C, K, T]):
         """Has a client want nothing any more."""
         self.end(client, list(self._wishes.get(client, ())))
 
+    def renew(self) -> bool:
+        """Has the next turn ask for all tokens again; returns whether any are wanted."""
+        self._old = {*self._counts}
+        return bool(self._old)
+
     def begin_turn(self, keys: Iterable[K]) -> list[K]:
-        """Ends collecting; returns those of the keys that are wanted and have no known token."""
+        """Ends collecting; returns whose tokens are to be asked for.
+
+        They are those of the keys that are wanted and have no known token, and all that are to be
+        renewed.
+        """
         self._turn += 1
-        return [
-            key for key in dict.fromkeys(keys) if key in self._counts and key not in self._tokens
-        ]
+        new = [key for key in keys if key in self._counts and key not in self._tokens]
+        return [*dict.fromkeys([*new, *self._old])]
 
     def grant(
         self,
@@ -97,6 +110,7 @@ class Wishes(Generic[C, K, T]):
         Returns:
             The error of each that was refused. Its wish has ended.
         """
+        self._move(tokens, errors)
         self._tokens.update((key, token) for key, token in tokens.items() if key in self._counts)
         refused: dict[Listener[C, K], Exception] = {}
         for listener in listeners:
@@ -115,3 +129,30 @@ class Wishes(Generic[C, K, T]):
                 if is_due:
                     self.end(client, [key])
         return refused
+
+    def _move(self, tokens: Mapping[K, T], errors: Mapping[K, Exception]) -> None:
+        """Has whoever wants a key hear of its new token, or of none if it has none any more.
+
+        A token for whose renewal there is any other error stays, and is asked for in the next turn.
+        """
+        gone = {key for key in self._old if isinstance(errors.get(key), NoTokenError)}
+        renewed = self._old & tokens.keys()
+        moved = gone | {key for key in renewed if tokens[key] != self._tokens.get(key)}
+        self._old -= gone | renewed
+        if not moved:
+            return
+        wished = [
+            (Listener(client, key), own[key].mode)
+            for client, own in self._wishes.items()
+            for key in own.keys() & moved
+        ]
+        # All leave before any comes: one's new token may be another's old one.
+        for listener, _ in wished:
+            self._subscriptions.drop(listener)
+        for key in gone:
+            self._tokens.pop(key, None)
+        for listener, mode in wished:
+            if listener.key not in gone:
+                # There is no room if keys had one token, and now have one each.
+                with suppress(SubscriptionLimitError):
+                    self._subscriptions.subscribe(listener, [tokens[listener.key]], mode)

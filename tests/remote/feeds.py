@@ -41,6 +41,7 @@ class SymbolFeed(Feed[str, str, int]):
     Attributes:
         broker: The newest of them.
         resolved: The keys of each call of `resolve`.
+        renumbered: The tokens of those symbols that have others by now; None for none.
         while_resolving: Called in it, to hold it up or to fail.
         while_sending: Called with each message before it is sent.
     """
@@ -53,13 +54,15 @@ class SymbolFeed(Feed[str, str, int]):
         super().__init__()
         self.broker = Broker()
         self.resolved: list[list[str]] = []
+        self.renumbered: dict[str, int | None] = {}
         self.while_resolving: Callable[[], None] = lambda: None
         self.while_sending: Callable[[Message[int]], None] = lambda _: None
 
     def resolve(self, keys: list[str]) -> Mapping[str, int | Exception | None]:
         self.resolved.append(keys)
         self.while_resolving()
-        return {key: int(key[1:]) for key in keys if key[1:].isdecimal()}
+        numbers = {key: int(key[1:]) for key in keys if key[1:].isdecimal()}
+        return {key: self.renumbered.get(key, number) for key, number in numbers.items()}
 
     def send(self, connection: Broker, message: Message[int]) -> None:
         self.while_sending(message)

@@ -358,6 +358,53 @@ def test_everything_is_sent_once_on_a_new_connection(feed: SymbolFeed) -> None:
     assert len(feed.resolved) == 1
 
 
+def test_who_listens_hears_of_a_symbols_new_token_once_it_is_renewed(feed: SymbolFeed) -> None:
+    feed.connect()
+    feed.subscribe("tab", symbols(1, 2, 3), "full").result(SECONDS)
+    feed.subscribe("strategy", symbols(2, 4), "ltp").result(SECONDS)
+    feed.renumbered = {"S1": 2, "S2": 1, "S3": None, "S4": 44}  # some have another's
+    feed.renew()
+    feed.subscribe("late", symbols(2)).result(SECONDS)
+    until(lambda: feed.broker.has == {1: "full", 2: "full", 44: "ltp"})
+    assert {(each.client, each.key) for each in feed.deliver(1, "tick")} == {
+        ("tab", "S2"),
+        ("strategy", "S2"),
+        ("late", "S2"),
+    }
+    assert [(each.client, each.key) for each in feed.deliver(2, "tick")] == [("tab", "S1")]
+    assert [(each.client, each.key) for each in feed.deliver(44, "tick")] == [("strategy", "S4")]
+    assert feed.deliver(3, "tick") == feed.deliver(4, "tick") == []
+    assert len(feed.resolved) == 3
+    assert sorted(feed.resolved[2]) == symbols(1, 2, 3, 4)
+
+    feed.renumbered["S3"] = 33
+    feed.renew()
+    until(lambda: feed.broker.has == {1: "full", 2: "full", 33: "full", 44: "ltp"})
+    feed.drop("tab")
+    feed.drop("strategy")
+    feed.drop("late")
+    until(lambda: not feed.broker.has)
+    feed.renew()  # of nothing
+    assert len(feed.resolved) == 4
+
+
+def test_tokens_whose_renewal_fails_stay_and_are_renewed_in_the_next_turn(feed: SymbolFeed) -> None:
+    def fail() -> None:
+        raise ConnectionError("the database is gone")
+
+    feed.connect()
+    feed.subscribe("tab", symbols(1)).result(SECONDS)
+    feed.renumbered = {"S1": 11}
+    feed.while_resolving = fail
+    feed.renew()
+    until(lambda: len(feed.resolved) == 2)
+    feed.while_resolving = lambda: None
+    assert feed.broker.has == {1: "quote"}
+    feed.subscribe("tab", symbols(2)).result(SECONDS)
+    assert feed.broker.has == {11: "quote", 2: "quote"}
+    assert feed.resolved == [symbols(1), symbols(1), symbols(2, 1)]
+
+
 def test_an_old_connections_end_is_not_the_new_ones(feed: SymbolFeed) -> None:
     feed.connect()
     old = feed.broker
