@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import sys
 import time
@@ -468,3 +469,53 @@ def test_a_client_hears_of_the_right_prices_in_the_highest_mode_that_anyone_want
         assert one.ask("nonsense", [])["type"] == "error"
     wait_for(lambda: not subscribed(simulator), 20)
     assert subscribed(simulator) == {}
+
+
+def test_whoever_listens_while_the_contract_is_replaced_hears_of_the_new_tokens_prices(
+    contract: Path, simulator_url: str, rows: list[Row], tmp_path: Path
+) -> None:
+    from examples.trading.serving import app_serving
+
+    database = Path(shutil.copy(contract, tmp_path / "trading.db"))
+    one, other = rows[0], rows[1]
+    with (
+        app_serving(url_of(database), "http://127.0.0.1:1", market_url=simulator_url) as url,
+        screens(httpx.URL(url).port or 0, 2) as (first, second),
+    ):
+        first.ask("subscribe", [one])
+        first.prices(1)
+        with closing(sqlite3.connect(database)) as connection, connection:
+            for row, new in ((one, other), (other, one)):
+                update = "UPDATE symtoken SET token = ? WHERE symbol = ? AND exchange = ?"
+                connection.execute(update, (str(new[2]), *row[:2]))
+        second.ask("subscribe", [one, other])
+        until = time.monotonic() + 20
+        for screen, wanted in (
+            (first, {one[:2]: other[2]}),
+            (second, {one[:2]: other[2], other[:2]: one[2]}),
+        ):
+            while True:
+                at = int(time.time())
+                prices = screen.prices(len(wanted))
+                if all(
+                    prices[pair] in {paise(token, when) for when in range(at - 2, at + 3)}
+                    for pair, token in wanted.items()
+                ):
+                    break
+                assert time.monotonic() < until, (prices, wanted)
+
+
+def test_clients_that_leave_while_they_are_answered_are_no_error(
+    start: Start, rows: list[Row]
+) -> None:
+    symbols = [{"symbol": symbol, "exchange": exchange} for symbol, exchange, _ in rows[:50]]
+    message = json.dumps({"action": "unsubscribe", "symbols": symbols})
+
+    def come_and_leave(port: int) -> None:
+        for _ in range(30):
+            with screens(port, 1) as [client]:
+                client.connection.send(message)
+
+    with start() as running, ThreadPoolExecutor(10) as pool:
+        list(pool.map(come_and_leave, [running.port] * 10))
+        check_log(running)

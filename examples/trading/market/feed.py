@@ -26,6 +26,10 @@ RETRY_SECONDS: Final = 0.5
 """How long to wait for the next try after a connection that was lost, or did not come about."""
 
 
+RENEWAL_SECONDS: Final = 2.0
+"""How often all tokens are looked up again, as the master contract may have been replaced."""
+
+
 class PriceFeed(Feed[Outbox, Pair, int]):
     """Subscribes clients to prices by (symbol, exchange).
 
@@ -49,6 +53,7 @@ class PriceFeed(Feed[Outbox, Pair, int]):
         self._is_over = threading.Event()
         self._starting = threading.Lock()
         self._connecting: threading.Thread | None = None
+        self._renewing: threading.Thread | None = None
         self._connection: ClientConnection | None = None
 
     def start(self) -> None:
@@ -57,6 +62,8 @@ class PriceFeed(Feed[Outbox, Pair, int]):
             if self._connecting is None:
                 self._connecting = threading.Thread(target=self._stay_connected, daemon=True)
                 self._connecting.start()
+                self._renewing = threading.Thread(target=self._stay_current, daemon=True)
+                self._renewing.start()
 
     def close(self) -> None:
         """Ends the connection."""
@@ -65,12 +72,14 @@ class PriceFeed(Feed[Outbox, Pair, int]):
         connection = self._connection
         if connection is not None:
             connection.close()
-        if self._connecting is not None:
-            self._connecting.join()
+        for thread in (self._connecting, self._renewing):
+            if thread is not None:
+                thread.join()
 
     def resolve(self, keys: list[Pair]) -> dict[Pair, int]:
-        """Asks for all tokens in one query."""
-        records = self._master.symbols.get_many(keys)
+        """Asks for all tokens in one query, and not what was known a moment ago."""
+        with self._master.scope():
+            records = self._master.symbols.get_many(keys)
         return {
             key: int(record.token)
             for key, record in zip(keys, records, strict=True)
@@ -82,6 +91,10 @@ class PriceFeed(Feed[Outbox, Pair, int]):
         tokens = list(message.keys)
         value = [message.mode, tokens] if message.action == "mode" else tokens
         connection.send(json.dumps({"a": message.action, "v": value}))
+
+    def _stay_current(self) -> None:
+        while not self._is_over.wait(RENEWAL_SECONDS):
+            self.renew()
 
     def _stay_connected(self) -> None:
         while not self._is_over.is_set():
