@@ -3,6 +3,7 @@
 Configuration, in `create_app`'s argument or the environment:
 
 `TRADING_DATABASE_URI`: SQLAlchemy's URL of the database with the master contract.
+`TRADING_POOL_SIZE`: How many connections to it a process may have; by default SQLAlchemy's 15.
 `TRADING_BROKER`: Whose payloads the broker's are: `kite`, `ordinal` or `wicker`.
 `TRADING_BROKER_URL`: Where the broker is; `memory:` for one in this very process.
 `DATALOADERS_MODE`: `naive`, a query for each lookup by functions of the application's own, or one
@@ -58,6 +59,7 @@ _LOADERS = "trading_loaders"
 _MARKET = "trading_market"
 _DEFAULTS = {
     "TRADING_DATABASE_URI": "sqlite:///var/trading.db",
+    "TRADING_POOL_SIZE": "",
     "TRADING_BROKER": "kite",
     "TRADING_BROKER_URL": "http://127.0.0.1:8801",
     "TRADING_MARKET_URL": "",
@@ -83,7 +85,7 @@ def create_app(
     app.config.from_mapping({name: os.environ.get(name, _DEFAULTS[name]) for name in _DEFAULTS})
     app.config.from_mapping(config)
     client = BrokerClient(transport or _way_to_the_broker(app), _broker(app))
-    engine = create_engine(app.config["TRADING_DATABASE_URI"])
+    engine = create_engine(app.config["TRADING_DATABASE_URI"], **_pool_options(app))
     app.extensions[_ENGINE] = engine
     app.extensions[EXTENSION] = _lookups(app, engine)
     report_costs(app, engine)
@@ -103,6 +105,11 @@ def close_app(app: Flask) -> None:
     if market is not None:
         market.close()
     app.extensions[_ENGINE].dispose()
+
+
+def _pool_options(app: Flask) -> dict[str, int]:
+    size = app.config["TRADING_POOL_SIZE"]
+    return {"pool_size": int(size), "max_overflow": 0} if size else {}
 
 
 def _way_to_the_broker(app: Flask) -> Transport:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from decimal import Decimal
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from examples.trading.contract_sample import SHARES, pick_instruments
 
@@ -23,7 +24,18 @@ if TYPE_CHECKING:
 POSITIONS: Final = 50
 ORDERS: Final = 12
 HOLDINGS: Final = 20
+SHOWN: Final = 200
+"""Of the orders and trades, so many of the newest are shown; the broker keeps all orders."""
+
 _TIMESTAMP = "2026-08-18 10:15:00"
+
+
+class Placed(NamedTuple):
+    """What the broker keeps of each order: its id, of which instrument, and how many units."""
+
+    order_id: str
+    token: int
+    quantity: int
 
 
 class BrokerAccount:
@@ -32,7 +44,7 @@ class BrokerAccount:
     Args:
         listing: The broker's instruments, which orders are checked against.
         positions: The net positions.
-        orders: The orders so far; new ones are added.
+        orders: The orders so far; new ones are added, and the newest `SHOWN` are shown.
         day_positions: The positions of the day's trades alone.
         trades: The trades so far; an order that is filled is one more.
         holdings: The shares that were delivered.
@@ -54,8 +66,9 @@ class BrokerAccount:
         self.positions = list(positions)
         self.day_positions = list(day_positions)
         self.holdings = list(holdings)
-        self._orders = list(orders)  # guarded by _lock: each request has a thread
-        self._trades = list(trades)  # as well
+        self._orders = deque(orders, SHOWN)  # guarded by _lock: each request has a thread
+        self._trades = deque(trades, SHOWN)  # as well
+        self._placed: list[Placed] = []  # as well
 
     @classmethod
     def with_a_history(cls, database: str) -> BrokerAccount:
@@ -77,14 +90,19 @@ class BrokerAccount:
         return account
 
     def orders(self) -> list[Row]:
-        """Returns the orders so far."""
+        """Returns the newest orders."""
         with self._lock:
             return list(self._orders)
 
     def trades(self) -> list[Row]:
-        """Returns the trades so far."""
+        """Returns the newest trades."""
         with self._lock:
             return list(self._trades)
+
+    def placed(self) -> list[Placed]:
+        """Returns all orders that were placed."""
+        with self._lock:
+            return list(self._placed)
 
     def place(self, order: Row) -> str:
         """Takes an order; returns its id.
@@ -100,6 +118,9 @@ class BrokerAccount:
             raise OrderRefusedError(f"The order is incomplete: {error!r}.") from error
         with self._lock:
             self._orders.append(row)
+            self._placed.append(
+                Placed(row["order_id"], int(row["instrument_token"]), int(row["quantity"]))
+            )
             if row["filled_quantity"]:
                 self._trades.append(_trade(row))
         return str(row["order_id"])

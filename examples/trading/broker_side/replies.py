@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from .api import Asked
+from .api import Api, Asked
 from .errors import OrderRefusedError
 from .kite import API as KITE
 from .ordinal import API as ORDINAL
@@ -21,10 +21,17 @@ from .wicker import API as WICKER
 if TYPE_CHECKING:
     from .account import BrokerAccount
 
+_LOG: Final = Api(
+    routes={("GET", "/log"): lambda account, _asked: account.placed()},
+    success=lambda placed: {"placed": placed},
+    failure=lambda message: {"message": message},
+)
+"""What no client of a broker's can see: all orders, for who checks the application."""
+
 _ROUTES: Final = Map(
     [
         Rule(path, methods=[method], endpoint=(api, answer))
-        for api in (KITE, ORDINAL, WICKER)
+        for api in (KITE, ORDINAL, WICKER, _LOG)
         for (method, path), answer in api.routes.items()
     ]
 ).bind("broker")
