@@ -92,6 +92,8 @@ def create_app(
     add_endpoints(app, client, engine)
     add_pages(app, client)
     if app.config["TRADING_MARKET_URL"]:
+        if _LOADERS not in app.extensions:
+            raise ValueError("TRADING_MARKET_URL takes the library: its lookups cannot be naive.")
         from .market.setup import add_market  # noqa: PLC0415 - its libraries are an extra
 
         add_market(app, app.extensions[_LOADERS])

@@ -519,3 +519,15 @@ def test_clients_that_leave_while_they_are_answered_are_no_error(
     with start() as running, ThreadPoolExecutor(10) as pool:
         list(pool.map(come_and_leave, [running.port] * 10))
         check_log(running)
+
+
+def test_market_data_is_refused_to_naive_lookups(contract: Path) -> None:
+    from examples.trading.app import create_app
+
+    settings = {
+        "TRADING_DATABASE_URI": url_of(contract),
+        "TRADING_MARKET_URL": "http://127.0.0.1:1",
+        "DATALOADERS_MODE": "naive",
+    }
+    with pytest.raises(ValueError, match="TRADING_MARKET_URL takes the library"):
+        create_app(settings)
