@@ -53,6 +53,10 @@ servers:
 bench: $(VENV)/.installed-bench ## Run the benchmarks
 	$(VENV)/bin/python -m benchmarks
 
+.PHONY: load
+load: $(VENV)/.installed-load ## Load the trading example for minutes, naive and batched (ARGS=--help: what can be set)
+	$(VENV)/bin/python -m load --write $(ARGS)
+
 .PHONY: screenshots
 screenshots: $(VENV)/.installed-test servers ## Take the README's pictures again
 	$(VENV)/bin/python -m tests.examples.screenshots

@@ -114,7 +114,7 @@ def test_the_sdist_has_all_that_building_and_testing_needs(dist: Path) -> None:
         files = {name.partition("/")[2] for name in archive.getnames()}
     expected = {"setup.cfg", "pyproject.toml", "ruff.toml", "MANIFEST.in", "Makefile", ".ci/run"}
     expected |= {"README.md", "CHANGELOG.md", "LICENSE"}
-    for directory in ("benchmarks", "docs", "examples", "tests", *PACKAGES):
+    for directory in ("benchmarks", "docs", "examples", "load", "tests", *PACKAGES):
         expected |= {f"{directory}/{path}" for path in files_under(ROOT / directory)}
     assert expected - files == set()
 
