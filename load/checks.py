@@ -103,14 +103,19 @@ def stale_prices(prices: Sequence[Seen], in_force: Sequence[InForce], late: floa
     return faults
 
 
-def growth(sizes: Mapping[int, Sequence[Size]]) -> list[str]:
-    """The workers do not grow: by no more than the error, or what is tolerated."""
+def growth(sizes: Mapping[int, Sequence[Size]], caches_mib: float = 0.0) -> list[str]:
+    """The workers do not grow: by no more than the error, or what is tolerated.
+
+    Args:
+        sizes: Of each worker, after the first while.
+        caches_mib: What caches that have a limit may still come to in that time.
+    """
     faults = []
     for pid, samples in sizes.items():
         found = slope(samples)
         minutes = (samples[-1].at - samples[0].at) / 60
         surely = (found.per_minute - 2 * found.error) * minutes
-        if surely > TOLERATED_GROWTH * samples[0].mib:
+        if surely > TOLERATED_GROWTH * samples[0].mib + caches_mib:
             faults.append(
                 f"Worker {pid} grows by {found.per_minute:.2f} ± {found.error:.2f} MiB a minute,"
                 f" from {samples[0].mib:.0f} MiB on."

@@ -39,6 +39,9 @@ PERCENTILES: Final = (50, 95, 99)
 _BROKER_SERVER: Final = "examples.trading.broker_side.server"
 SHOWN_FAULTS: Final = 20
 LATE_SECONDS: Final = RENEWAL_SECONDS + 2.0  # and the time that a price is on its way
+SQLITE_CACHE_MIB: Final = 2.0
+"""Of pages of the file, which each connection keeps in the end."""
+
 LONG_SECONDS: Final = 300.0
 """A shorter run is over before the workers have reached their size, and says nothing of growth."""
 
@@ -174,6 +177,7 @@ def run(variant: str, database: Database, ground: Ground, settings: Settings) ->
         pid: [size for size in sizes if size.at >= began + settings.warm_up]
         for pid, sizes in app.sizes.items()
     }
+    caches = SQLITE_CACHE_MIB * probes["connections"] if engine.dialect.name == "sqlite" else 0.0
     outcome = Outcome(variant, database.name)
     outcome.faults = {
         "failed requests": checks.failed(heard.requests),
@@ -181,7 +185,7 @@ def run(variant: str, database: Database, ground: Ground, settings: Settings) ->
         "stale tokens": checks.stale_tokens(heard.orders, placed, market.instruments, in_force),
         "stale prices": checks.stale_prices(heard.prices, in_force, LATE_SECONDS),
         "time-outs of the pool": checks.timed_out(probes["time_outs"]),
-        "growth": checks.growth(warm) if settings.seconds >= LONG_SECONDS else [],
+        "growth": checks.growth(warm, caches) if settings.seconds >= LONG_SECONDS else [],
         "server's log": checks.complaints(log),
     }
     outcome.figures = _figures(heard, placed, probes, spent) | {

@@ -97,6 +97,8 @@ def test_a_worker_that_grows(noise: float) -> None:
     assert checks.growth({7: sizes(0.1, noise)}) == []  # 0.6 %, which is tolerated
     [fault] = checks.growth({7: sizes(2.0, noise), 8: sizes(0.0, noise)})
     assert fault.startswith("Worker 7 grows by ")
+    assert checks.growth({7: sizes(2.0, noise)}, caches_mib=20.0) == []
+    assert len(checks.growth({7: sizes(10.0, noise)}, caches_mib=20.0)) == 1
 
 
 def test_a_slope_has_an_error() -> None:
