@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .search import Step
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
+WARM_UP: Final = 0.7
+"""Of a run: until the last contract is there, and what it has made of caches."""
+
 STEPS: Final = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256)
 
 
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     settings = Settings(
         seconds=options.seconds,
-        warm_up=options.seconds * 0.4,
+        warm_up=options.seconds * WARM_UP,
         users=options.users,
         streams=options.streams,
         think_seconds=options.think,

@@ -27,8 +27,8 @@ comparison only."""
 _CHECKED: Final = f"""\
 Orders are compared with the broker's own log: one that nobody was told of counts, too. A token has
 to be of a contract that was in force at some time of its request; a price, from {LATE_SECONDS:g} s
-before its client came. Growth is looked at in runs of {LONG_SECONDS:g} s and more,
-after the first 40 %; on SQLite, each connection fills a cache of 2 MiB meanwhile.
+before its client came. Workers are judged for growth in runs of {LONG_SECONDS:g} s and more; on
+SQLite, each connection fills a cache of 2 MiB meanwhile.
 
 The naive variant holds a connection for each thread of a request until the request ends. A few
 baskets at once, of ten threads each, then wait for each other until the pool's time is over; the
@@ -62,7 +62,8 @@ def _conditions(document: Mapping[str, Any]) -> str:
         f"{settings['seconds']:g} s; {settings['workers']} {settings['worker']} workers with"
         f" {settings['pool'] or 15} connections each; {settings['rows']:,} instruments;\n"
         f"seed {settings['seed']}. {settings['streams']} more clients listen to prices, of the"
-        " batched variant only: the stream takes the library."
+        " batched variant only: the stream takes the library.\n"
+        f"Sizes are those after {settings['warm_up']:g} s."
     )
 
 
