@@ -17,7 +17,7 @@ from dataloaders import modes
 from tests import databases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from contextlib import AbstractContextManager
 
 
@@ -111,6 +111,16 @@ ABOUT_BATCHING = about_batching()
 def pytest_configure() -> None:
     """Reads the run's mode, which is read once, before a test clears the environment."""
     modes.default_mode()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Makes what a test has printed text that one process can send another: names may be odd."""
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

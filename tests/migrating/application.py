@@ -14,7 +14,7 @@ START = Path(__file__).parent / "start"
 _LEFT_OUT = shutil.ignore_patterns(
     *("lookups", "market", "simulator", "__pycache__", "README.md", "metering.py", "metrics.py"),
     *("demo.py", "measuring.py", "serving.py", "operations.py", "comparison.py", "processes.py"),
-    *("check_contract.py", "broker_server.py"),
+    *("check_contract.py", "server.py"),
 )
 
 # The application's own modules, in place of the example's and the library's.

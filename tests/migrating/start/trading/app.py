@@ -5,7 +5,7 @@ from werkzeug.exceptions import HTTPException
 
 from database.master_contract import load_contract
 from database.table import db_session, engine
-from trading.broker_account import BrokerAccount
+from trading.broker_side.account import BrokerAccount
 from trading.brokers.client import BrokerClient
 from trading.brokers.errors import BrokerError
 from trading.brokers.registry import BROKERS
