@@ -34,7 +34,7 @@ queries are compared, the same is said of them.
 """
 
 PLOT: Final = """\
-![What a batch of 1 to 5,000 symbols takes, in four ways, on each database.](images/keys.svg)
+![What a batch of 1 to 5,000 symbols takes, in four ways, on each database.](plots/keys.svg)
 """
 
 
@@ -72,7 +72,7 @@ def rewrite() -> None:
     from .plots import draw  # noqa: PLC0415 - its library is an extra, and who reads needs none
 
     run = last_run()
-    draw(run.of_figure("keys"), ROOT / "docs" / "images" / "keys.svg")
+    draw(run.of_figure("keys"), ROOT / "docs" / "plots" / "keys.svg")
     (ROOT / "docs" / "benchmarks.md").write_text(page(run))
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
