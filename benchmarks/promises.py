@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from examples.trading.app import close_app, create_app
-from examples.trading.measuring import BATCHED, NAIVE, faults_of
+from examples.trading.app import NAIVE, close_app, create_app
+from examples.trading.measuring import BATCHED, faults_of
 from examples.trading.metering import LOOKUPS_HEADER, QUERIES_HEADER
 from examples.trading.operations import operations_on, promised_operations
 from examples.trading.serving import Answer, broker_process

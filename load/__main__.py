@@ -10,12 +10,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from examples.trading.app import NAIVE
 from tests import databases
 
 from . import report
 from .contracts import Database, Ground
 from .page import page
-from .phase import BATCHED, NAIVE, Outcome, Settings, run
+from .phase import BATCHED, Outcome, Settings, run
 from .search import search
 
 if TYPE_CHECKING:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .phase import BATCHED, LATE_SECONDS, LONG_SECONDS, NAIVE
+from examples.trading.app import NAIVE
+
+from .phase import BATCHED, LATE_SECONDS, LONG_SECONDS
 from .report import times
 from .search import LIMITS_MS, POOL, users_within
 

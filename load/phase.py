@@ -16,6 +16,7 @@ import psutil
 from sqlalchemy import create_engine
 
 from dataloaders.symbols import replace_contract
+from examples.trading.app import NAIVE
 from examples.trading.broker_side.account import Placed
 from examples.trading.market.feed import RENEWAL_SECONDS
 from examples.trading.processes import server_process
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
     from .contracts import Database, Ground
     from .records import Heard, Request, Size
 
-NAIVE: Final = "naive"
 BATCHED: Final = "batched"
-MODES: Final = {NAIVE: "naive", BATCHED: "on"}
+MODES: Final = {NAIVE: NAIVE, BATCHED: "on"}
 PERCENTILES: Final = (50, 95, 99)
 _BROKER_SERVER: Final = "examples.trading.broker_side.server"
 SHOWN_FAULTS: Final = 20

@@ -7,13 +7,12 @@ its observer stops, or when the process exits.
 from __future__ import annotations
 
 import atexit
-import threading
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import finalize, ref
 
-from dataloaders.forking import hold_across_forks
+from dataloaders.forking import Locked
 from dataloaders.loader import loaders_by_hand
 from dataloaders.scope import watch_by_hand
 from dataloaders.stats import Stats
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from .observer import Observer
 
 
-class ByHand:
+class ByHand(Locked):
     """The records of such loaders.
 
     Args:
@@ -37,11 +36,10 @@ class ByHand:
     """
 
     def __init__(self, observers: Callable[[], Sequence[Observer]]) -> None:
+        super().__init__()
         self._observers = observers
         self._open: dict[Record, None] = {}
         self._over: deque[Record] = deque()
-        self._lock = threading.Lock()
-        hold_across_forks(self._lock)
         self._ends_at_exit = False
 
     def begin(self, observer: Observer) -> None:

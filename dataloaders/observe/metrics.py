@@ -163,7 +163,7 @@ class MetricsListener(Listener, ABC):
 def _answered_by(stats: Stats) -> dict[str, int]:
     return {
         "batch": stats.asked,
-        "lookahead": stats.hits - stats.from_process - stats.known,
+        "lookahead": min(stats.used, stats.hits - stats.from_process),
         "process": stats.from_process,
         "loader": stats.known,
     }

@@ -17,9 +17,10 @@ from sqlalchemy import create_engine
 from dataloaders.errors import ContractFormatError
 from dataloaders.symbols import generate_contract, import_contract, replace_contract
 
+from .app import NAIVE
 from .brokers.registry import BROKERS
 from .contract_sample import ContractTooSmallError
-from .measuring import BATCHED, NAIVE, measure
+from .measuring import BATCHED, measure
 from .operations import operations_on
 from .processes import ServerStartError
 from .serving import app_serving, broker_process

@@ -7,6 +7,7 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+from .app import NAIVE
 from .comparison import differences
 from .serving import ask
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from .operations import Operation
     from .serving import Answer
 
-NAIVE: Final = "naive"
 BATCHED: Final = "batched"
 VARIANTS: Final = (NAIVE, BATCHED)
 
