@@ -76,6 +76,26 @@ class Numbers(DataLoader[int, int]):
         return [key * 2 for key in keys]
 
 
+class Interrupted(BaseException):
+    """What ends a thread."""
+
+
+class Interrupting(Numbers):
+    """Ends the thread that sends its first batch, when it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way, self.goes_on = threading.Event(), threading.Event()
+
+    def batch_load(self, keys: list[int]) -> list[int]:
+        found = super().batch_load(keys)
+        if len(self.calls) == 1:
+            self.under_way.set()
+            assert self.goes_on.wait(SECONDS)
+            raise Interrupted
+        return found
+
+
 class Sent:
     """A database that says itself which statements it was sent: those for a table's rows."""
 
@@ -514,28 +534,14 @@ async def test_a_batch_that_is_cancelled(observer: Observer) -> None:
 
 
 def test_a_thread_that_is_interrupted_leaves_its_batch_to_others(observer: Observer) -> None:
-    class Interrupted(BaseException):
-        pass
-
-    under_way, goes_on = threading.Event(), threading.Event()
-
-    class Waiting(Numbers):
-        def batch_load(self, keys: list[int]) -> list[int]:
-            found = super().batch_load(keys)
-            if len(self.calls) == 1:
-                under_way.set()
-                assert goes_on.wait(SECONDS)
-                raise Interrupted
-            return found
-
     with LoaderRegistry().scope() as scope:
-        loader = scope.loader(Waiting)
+        loader = scope.loader(Interrupting)
         first = spawn(loader.get, 1)
-        assert under_way.wait(SECONDS)
+        assert loader.under_way.wait(SECONDS)
         second = spawn(loader.get_many, [1, 2])
         while not loader._turns._queue:
             pass
-        goes_on.set()
+        loader.goes_on.set()
         with pytest.raises(Interrupted):
             first.result(SECONDS)
         assert second.result(SECONDS) == [2, 4]
@@ -817,29 +823,15 @@ async def test_a_batch_that_is_cancelled_before_it_is_sent(observer: Observer) -
 
 
 def test_a_batch_that_is_sent_again_for_others_tells_of_what_is_in_it(observer: Observer) -> None:
-    class Interrupted(BaseException):
-        pass
-
-    under_way, goes_on = threading.Event(), threading.Event()
-
-    class Waiting(Numbers):
-        def batch_load(self, keys: list[int]) -> list[int]:
-            found = super().batch_load(keys)
-            if len(self.calls) == 1:
-                under_way.set()
-                assert goes_on.wait(SECONDS)
-                raise Interrupted
-            return found
-
     with LoaderRegistry().scope() as scope:
-        loader = scope.loader(Waiting)
+        loader = scope.loader(Interrupting)
         loader.expect([5, 6])
         first = spawn(loader.get_many, [1, 2])
-        assert under_way.wait(SECONDS)
+        assert loader.under_way.wait(SECONDS)
         others = [spawn(loader.get, 2), spawn(loader.get, 5)]
         while len(loader._store.pending.batches[0].threads) < 3:
             pass
-        goes_on.set()
+        loader.goes_on.set()
         with pytest.raises(Interrupted):
             first.result(SECONDS)
         assert [other.result(SECONDS) for other in others] == [4, 10]
